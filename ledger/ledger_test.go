@@ -1,0 +1,448 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/raft"
+	"go.etcd.io/bbolt"
+)
+
+// start runs a ledger until the test or stop ends it.
+func start(t testing.TB, o Options) (l *Ledger, stop func()) {
+	t.Helper()
+	l, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l, run(t, l)
+}
+
+func run(t testing.TB, l *Ledger) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- l.Run(ctx) }()
+	stopped := false
+	stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+// lead waits until a ledger leads.
+func lead(t testing.TB, l *Ledger) {
+	t.Helper()
+	if err := l.WhileLeader(t.Context(), func(context.Context) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if t.Context().Err() != nil {
+		t.Fatal("no leader before the test ended")
+	}
+}
+
+// entry is a valid entry of a fixed time.
+func entry(t testing.TB, body Body) Entry {
+	t.Helper()
+	e, err := NewEntry("ops", "because", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.ID, e.At = "e1", noon
+	return e
+}
+
+var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+func propose(t testing.TB, l *Ledger, body Body) {
+	t.Helper()
+	if err := l.Propose(t.Context(), entry(t, body)); err != nil {
+		t.Fatalf("propose %s: %v", body.kind(), err)
+	}
+}
+
+func asJSON(t testing.TB, v any) string {
+	t.Helper()
+	raw, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+func TestSingleNodeKeepsWhatWasAgreed(t *testing.T) {
+	o := Options{Dir: filepath.Join(t.TempDir(), "ledger")}
+	l, stop := start(t, o)
+	lead(t, l)
+	changes := l.Changes()
+	propose(t, l, AddSeed{Instance: "db1:3306"})
+	<-changes
+	propose(t, l, OpenRecovery{ID: "r1", Cluster: "shop", Kind: "failover", Trigger: ByFinding, Plan: json.RawMessage(`{"a": "<b>"}`)})
+	var open ErrRecoveryOpen
+	err := l.Propose(t.Context(), entry(t, OpenRecovery{ID: "r2", Cluster: "shop", Kind: "failover", Trigger: ByFinding}))
+	if !errors.As(err, &open) || open.ID != "r1" {
+		t.Fatalf("second recovery of a cluster: %v", err)
+	}
+	if err := l.VerifyLeader(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s := l.Stats(); s.State != "leader" || s.Leader != "baton" || s.Voters != 1 || !s.Ready || s.Proposals.Count != 3 || s.Refused != 1 ||
+		s.Failures != 0 || s.LeadershipChanges != 1 || s.Entries != 2 || s.LastContact != 0 || s.AppliedIndex != s.CommitIndex {
+		t.Errorf("stats: %+v", s)
+	}
+	before := asJSON(t, l.State())
+	stop()
+	if err := l.Propose(context.Background(), entry(t, AddSeed{Instance: "db2"})); !errors.Is(err, ErrStopped) {
+		t.Errorf("after Run: %v", err)
+	}
+
+	l, _ = start(t, o)
+	lead(t, l)
+	if after := asJSON(t, l.State()); after != before {
+		t.Errorf("after a restart\n%s\nbefore\n%s", after, before)
+	}
+}
+
+func TestProposeStampsEntries(t *testing.T) {
+	l, _ := start(t, Options{Dir: t.TempDir()})
+	lead(t, l)
+	e, err := NewEntry("ops", "", AddSeed{Instance: "db1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now().Add(-time.Millisecond)
+	if err := l.Propose(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	if at := l.State().Seeds["db1"].At; at.Before(began) || at.After(time.Now()) {
+		t.Errorf("stamped %s", at)
+	}
+}
+
+func TestProposeAsyncKeepsTheOrder(t *testing.T) {
+	l, _ := start(t, Options{Dir: t.TempDir()})
+	lead(t, l)
+	answers := []<-chan error{l.ProposeAsync(entry(t, OpenRecovery{ID: "r1", Cluster: "shop", Kind: "failover", Trigger: ByFinding}))}
+	for range 200 {
+		answers = append(answers, l.ProposeAsync(entry(t, ProgressRecovery{ID: "r1", Steps: []Step{{Step: "stop receiver", On: "db2"}}})))
+	}
+	answers = append(answers, l.ProposeAsync(entry(t, CloseRecovery{ID: "r1", Outcome: Success})))
+	for i, a := range answers {
+		if err := <-a; err != nil {
+			t.Fatalf("entry %d: %v", i, err)
+		}
+	}
+	if r := l.State().Recoveries["r1"]; len(r.Steps) != 200 || r.Outcome != Success {
+		t.Errorf("%d steps, outcome %q", len(r.Steps), r.Outcome)
+	}
+	if err := <-l.ProposeAsync(Entry{Kind: "nonsense"}); err == nil {
+		t.Error("nonsense was accepted")
+	}
+}
+
+func TestBeforeRun(t *testing.T) {
+	l, err := New(Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var not ErrNotLeader
+	if err := l.Propose(t.Context(), entry(t, AddSeed{Instance: "db1"})); !errors.As(err, &not) {
+		t.Errorf("Propose: %v", err)
+	}
+	if err := l.VerifyLeader(t.Context()); !errors.As(err, &not) {
+		t.Errorf("VerifyLeader: %v", err)
+	}
+	if l.IsLeader() || l.Ready() || l.State() == nil || l.Leader() != (Peer{}) || l.Stats().State != "shutdown" {
+		t.Error("a ledger that does not run must not lead or be ready, and have a state")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := l.Run(ctx); err != nil {
+		t.Errorf("Run with an ended context: %v", err)
+	}
+	if err := l.Run(ctx); err == nil {
+		t.Error("Run ran twice")
+	}
+	if err := l.WhileLeader(t.Context(), func(context.Context) error { return nil }); !errors.Is(err, ErrStopped) {
+		t.Errorf("WhileLeader after Run: %v", err)
+	}
+}
+
+func TestWhileLeaderReturnsWhatItsFunctionReturns(t *testing.T) {
+	l, _ := start(t, Options{Dir: t.TempDir()})
+	broken := errors.New("broken")
+	if err := l.WhileLeader(t.Context(), func(context.Context) error { return broken }); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := l.WhileLeader(ctx, func(ctx context.Context) error { cancel(); <-ctx.Done(); return ctx.Err() }); err != nil {
+		t.Errorf("the caller's context ended: %v", err)
+	}
+}
+
+func TestWhileLeaderEndsWithRun(t *testing.T) {
+	l, stop := start(t, Options{Dir: t.TempDir()})
+	entered, cause := make(chan struct{}), make(chan error, 1)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- l.WhileLeader(context.Background(), func(ctx context.Context) error {
+			close(entered)
+			<-ctx.Done()
+			cause <- context.Cause(ctx)
+			return ctx.Err()
+		})
+	}()
+	<-entered
+	stop()
+	if err := <-cause; !errors.Is(err, ErrStopped) {
+		t.Errorf("cause %v", err)
+	}
+	if err := <-ended; !errors.Is(err, ErrStopped) {
+		t.Errorf("WhileLeader: %v", err)
+	}
+}
+
+func TestSnapshotCarriesTheState(t *testing.T) {
+	o := Options{Dir: t.TempDir(), SnapshotEntries: 4}
+	l, stop := start(t, o)
+	lead(t, l)
+	for _, name := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
+		propose(t, l, AddSeed{Instance: name})
+	}
+	if err := l.raft.Load().Snapshot().Error(); err != nil {
+		t.Fatal(err)
+	}
+	propose(t, l, AddSeed{Instance: "i"})
+	if l.Stats().LastSnapshot.IsZero() {
+		t.Error("no time of the last snapshot")
+	}
+	before := asJSON(t, l.State())
+	stop()
+
+	l, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(l.State().Seeds); n != 8 {
+		t.Errorf("%d seeds before Run, the snapshot has 8", n)
+	}
+	if l.Stats().LastSnapshot.IsZero() {
+		t.Error("no time of the last snapshot after a restart")
+	}
+	run(t, l)
+	lead(t, l)
+	if after := asJSON(t, l.State()); after != before {
+		t.Errorf("after a restart\n%s\nbefore\n%s", after, before)
+	}
+}
+
+// damage changes what a stopped ledger left behind.
+func TestWhatCannotBeOpened(t *testing.T) {
+	write := func(name, content string) func(t *testing.T, dir string) {
+		return func(t *testing.T, dir string) {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	inLog := func(raw string) func(t *testing.T, dir string) {
+		return func(t *testing.T, dir string) { appendLog(t, dir, []byte(raw)) }
+	}
+	for _, tt := range []struct {
+		name   string
+		node   string
+		damage func(t *testing.T, dir string)
+		want   []string
+	}{
+		{"another node's directory", "other", nil, []string{`belongs to node "baton"`, "its own directory"}},
+		{"no log", "", func(t *testing.T, dir string) { must(t, os.Remove(filepath.Join(dir, logFile))) }, []string{"gone or empty", "backup"}},
+		{"empty log", "", func(t *testing.T, dir string) { must(t, os.Truncate(filepath.Join(dir, logFile), 0)) }, []string{"gone or empty", "backup"}},
+		{"log is not one", "", write(logFile, strings.Repeat("nonsense", 8192)), []string{"damaged", "backup"}},
+		{"log was cut", "", func(t *testing.T, dir string) {
+			must(t, os.Truncate(filepath.Join(dir, logFile), 3*int64(os.Getpagesize())))
+		}, []string{"damaged", "backup"}},
+		{"log lost its entries", "", emptyLog, []string{"empty, although", "backup"}},
+		{"log lost an entry", "", holeInLog, []string{"entry 2 of", "backup"}},
+		{"identity is not one", "", write(nodeFile, "{"), []string{"damaged", "backup"}},
+		{"a newer kind", "", inLog(`{"kind":"invented","id":"e9","at":"2026-11-20T12:00:00Z","by":"ops","body":{}}`), []string{"invented", "upgrade"}},
+		{"a newer field", "", inLog(`{"kind":"add_seed","id":"e9","at":"2026-11-20T12:00:00Z","by":"ops","body":{"instance":"a","invented":1}}`), []string{"invented", "upgrade"}},
+		{"a newer snapshot", "", snapshotOf(`{"version":2,"state":{}}`), []string{"version 2", "upgrade"}},
+		{"a newer field in a snapshot", "", snapshotOf(`{"version":1,"state":{"invented":1}}`), []string{"invented", "upgrade"}},
+		{"a snapshot that is not one", "", snapshotOf(`{`), []string{"read snapshot"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			l, stop := start(t, Options{Dir: dir})
+			lead(t, l)
+			propose(t, l, AddSeed{Instance: "db1"})
+			stop()
+			if tt.damage != nil {
+				tt.damage(t, dir)
+			}
+			_, err := New(Options{Dir: dir, NodeID: tt.node})
+			if err == nil {
+				t.Fatal("it opened")
+			}
+			for _, want := range append(tt.want, dir) {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error %q does not say %q", err, want)
+				}
+			}
+		})
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func appendLog(t *testing.T, dir string, raw []byte) {
+	t.Helper()
+	log, err := openLog(dir)
+	must(t, err)
+	last, err := log.LastIndex()
+	must(t, err)
+	must(t, log.StoreLog(&raft.Log{Index: last + 1, Term: 2, Type: raft.LogCommand, Data: raw}))
+	must(t, log.Close())
+}
+
+func emptyLog(t *testing.T, dir string) {
+	log, err := openLog(dir)
+	must(t, err)
+	must(t, log.DeleteRange(0, 1<<60))
+	must(t, log.Close())
+}
+
+func holeInLog(t *testing.T, dir string) {
+	log, err := openLog(dir)
+	must(t, err)
+	must(t, log.DeleteRange(2, 2))
+	must(t, log.Close())
+}
+
+func snapshotOf(raw string) func(t *testing.T, dir string) {
+	return func(t *testing.T, dir string) {
+		files, err := raft.NewFileSnapshotStoreWithLogger(dir, 1, raftLog{to: slog.New(slog.DiscardHandler)})
+		must(t, err)
+		_, transport := raft.NewInmemTransport("")
+		sink, err := files.Create(1, 3, 2, Options{NodeID: "baton"}.voters(), 1, transport)
+		must(t, err)
+		_, err = sink.Write([]byte(raw))
+		must(t, err)
+		must(t, sink.Close())
+	}
+}
+
+func TestDirectoryInUse(t *testing.T) {
+	dir := t.TempDir()
+	start(t, Options{Dir: dir})
+	_, err := New(Options{Dir: dir})
+	if err == nil || !strings.Contains(err.Error(), "another process has it open") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestDirectoryThatCannotBeMade(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	must(t, os.WriteFile(file, nil, 0o600))
+	_, err := New(Options{Dir: filepath.Join(file, "ledger")})
+	if err == nil || !strings.Contains(err.Error(), "make its directory") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestDirectoryThatCannotBeWritten(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may write anywhere")
+	}
+	dir := t.TempDir()
+	must(t, os.Chmod(dir, 0o500))
+	_, err := New(Options{Dir: dir})
+	if err == nil || !strings.Contains(err.Error(), "permission denied") || !strings.Contains(err.Error(), dir) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A crash between the two writes that found a group must not leave a directory that never elects.
+func TestFoundingIsFinishedAfterACrash(t *testing.T) {
+	dir := t.TempDir()
+	db, err := bbolt.Open(filepath.Join(dir, logFile), 0o600, nil)
+	must(t, err)
+	must(t, db.Update(func(tx *bbolt.Tx) error {
+		b, err := tx.CreateBucketIfNotExists([]byte("conf"))
+		if err != nil {
+			return err
+		}
+		return b.Put([]byte("CurrentTerm"), []byte{0, 0, 0, 0, 0, 0, 0, 1})
+	}))
+	must(t, db.Close())
+	l, _ := start(t, Options{Dir: dir})
+	lead(t, l)
+}
+
+func TestOptions(t *testing.T) {
+	peers := []Peer{{ID: "a", Address: "a:1"}, {ID: "b", Address: "b:1"}, {ID: "c", Address: "c:1"}}
+	for _, tt := range []struct {
+		field string
+		o     Options
+	}{
+		{"Dir", Options{}},
+		{"NodeID", Options{Dir: "d", NodeID: "a b"}},
+		{"NodeID", Options{Dir: "d", Bind: ":1", Peers: peers}},
+		{"Lease", Options{Dir: "d", Lease: 2 * time.Second}},
+		{"Lease", Options{Dir: "d", Lease: time.Microsecond}},
+		{"Election", Options{Dir: "d", Heartbeat: time.Second, Election: time.Second / 2}},
+		{"SnapshotInterval", Options{Dir: "d", SnapshotInterval: -1}},
+		{"Bind", Options{Dir: "d", NodeID: "a", Peers: peers}},
+		{"Peers", Options{Dir: "d", NodeID: "a", Bind: ":1"}},
+		{"Peers", Options{Dir: "d", NodeID: "d", Bind: ":1", Peers: peers}},
+		{"Peers[1].ID", Options{Dir: "d", NodeID: "a", Bind: ":1", Peers: []Peer{peers[0], {ID: "a", Address: "b:1"}}}},
+		{"Peers[1].ID", Options{Dir: "d", NodeID: "a", Bind: ":1", Peers: []Peer{peers[0], {Address: "b:1"}}}},
+		{"Peers[1].Address", Options{Dir: "d", NodeID: "a", Bind: ":1", Peers: []Peer{peers[0], {ID: "b", Address: "a:1"}}}},
+		{"Peers[1].Address", Options{Dir: "d", NodeID: "a", Bind: ":1", Peers: []Peer{peers[0], {ID: "b"}}}},
+	} {
+		_, err := New(tt.o)
+		var wrong ErrOption
+		if !errors.As(err, &wrong) || wrong.Field != tt.field {
+			t.Errorf("%+v: %v, want a complaint about %s", tt.o, err, tt.field)
+		}
+	}
+}
+
+func TestNewID(t *testing.T) {
+	id := NewID(noon.Add(5*time.Millisecond), strings.NewReader("\x01\x02\x03\x04"))
+	if want := "20261120T120000.005Z-01020304"; id != want {
+		t.Errorf("%s, want %s", id, want)
+	}
+	if err := isName("id", id); err != nil {
+		t.Error(err)
+	}
+	later := NewID(noon.Add(6*time.Millisecond), strings.NewReader("\x00\x00\x00\x00"))
+	if later <= id {
+		t.Errorf("%s sorts before %s", later, id)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("an id without randomness")
+		}
+	}()
+	NewID(noon, strings.NewReader(""))
+}

@@ -1,0 +1,198 @@
+package remediation
+
+import (
+	"fmt"
+
+	"github.com/batondb/baton/topology"
+)
+
+// relocate puts one replica below another source.
+func (m *maker) relocate() (Plan, error) {
+	below := m.snap.Instance(m.goal.To)
+	if below == nil {
+		return Plan{}, m.refuse(GateTarget, "%s is not known", m.goal.To)
+	}
+	r := m.failed
+	if m.goal.Abort {
+		return m.abandonRelocate()
+	}
+	if r.Source == below.Instance && m.goal.Opened {
+		c, _ := r.Facts.Default()
+		if c.Receiver == topology.ReceiverConnected {
+			return Plan{Complete: true}, nil
+		}
+		return Plan{Waiting: fmt.Sprintf("%s connects to %s (%s, error %d)", r.Instance, below.Instance, c.Receiver, c.ReceiverErrno)}, nil
+	}
+	m.opening()
+	m.relocateGates(r, below)
+	if err := m.refused(); err != nil {
+		return Plan{}, err
+	}
+	var stages []Stage
+	if !below.Facts.Executed.Contains(r.Facts.Executed) {
+		stages = append(stages, Stage{Phase: PhaseCatchUp, Steps: []Step{{Action: WaitApplied, On: below.Instance, Flavor: below.Facts.Version.Flavor, GTIDs: r.Facts.Executed,
+			Timeout: m.policy.MaxLag, Why: fmt.Sprintf("a source must hold what %s has", r.Instance)}}})
+	}
+	move := m.pointAt(r, below)
+	move.MayFail, move.Why = false, orAsked(m.goal.Reason)
+	return Plan{Stages: append(stages, Stage{Phase: PhaseRelocate, Steps: []Step{move}})}, nil
+}
+
+func orAsked(reason string) string {
+	if reason == "" {
+		return "asked for"
+	}
+	return reason
+}
+
+func (m *maker) relocateGates(r, below *topology.Instance) {
+	switch {
+	case r == below:
+		m.gates.add(GateTarget, Fail, 0, "%s cannot replicate from itself", r.Instance)
+	case r.Source == below.Instance:
+		m.gates.add(GateTarget, Fail, 0, "%s replicates from %s already", r.Instance, below.Instance)
+	case r.Source == "":
+		m.gates.add(GateTarget, Fail, 0, "%s replicates from nobody; moving the primary is a takeover: baton takeover %s", r.Instance, r.Cluster)
+	case r.Cluster != below.Cluster:
+		m.gates.add(GateTarget, Fail, 0, "%s is in cluster %s and %s in %s", r.Instance, r.Cluster, below.Instance, below.Cluster)
+	case !r.Up() || !below.Up():
+		m.gates.add(GateTarget, Fail, 0, "both must be up: %s is %s, %s is %s", r.Instance, r.Agreed, below.Instance, below.Agreed)
+	case m.isBelow(below, r):
+		m.gates.add(GateTarget, Fail, 0, "%s is below %s: that would be a circle", below.Instance, r.Instance)
+	case !below.Facts.LogBin || below.Source != "" && !below.Facts.LogReplicaUpdates:
+		m.gates.add(GateTarget, Fail, 0, "%s does not log what it replicates, so nobody can follow it", below.Instance)
+	case !r.Facts.GTID || !below.Facts.GTID:
+		m.gates.add(GateTarget, Fail, 0, "relocation needs GTIDs on both sides")
+	default:
+		m.gates.add(GateTarget, Pass, m.age(r, below), "%s can be moved below %s", r.Instance, below.Instance)
+	}
+	ok, why := r.Facts.Version.MayReplicateFrom(below.Facts.Version)
+	m.gates.check(GateFollow, ok, "the versions fit", why)
+	if purged := below.Facts.Purged.Subtract(r.Facts.Received()); !purged.IsEmpty() {
+		m.gates.add(GateHoldsAll, Fail, m.age(r, below), "%s has purged %d transactions that %s still needs: %s", below.Instance, purged.Count(), r.Instance, purged)
+	} else {
+		m.gates.add(GateHoldsAll, Pass, m.age(r, below), "%s still has all that %s needs", below.Instance, r.Instance)
+	}
+}
+
+// isBelow reports whether i replicates from top, directly or not.
+func (m *maker) isBelow(i, top *topology.Instance) bool {
+	for range m.snap.Len() {
+		if i == nil || i.Source == "" {
+			return false
+		}
+		if i.Source == top.Instance {
+			return true
+		}
+		i = m.snap.Instance(i.Source)
+	}
+	return false
+}
+
+func (m *maker) abandonRelocate() (Plan, error) {
+	from := m.snap.Instance(m.goal.From)
+	if from == nil || m.failed.Source == m.goal.From || !m.failed.Up() {
+		return Plan{Complete: true}, nil
+	}
+	step := m.pointAt(m.failed, from)
+	step.Why = "the relocation was given up"
+	return Plan{Stages: []Stage{{Phase: PhaseRestore, Steps: []Step{step}}}}, nil
+}
+
+// rejoin fences a deposed primary that has come back, and lets it follow the primary if it holds nothing that the primary lacks.
+func (m *maker) rejoin() (Plan, error) {
+	d, primary := m.failed, m.snap.Instance(m.cluster.Primary)
+	if m.goal.Abort {
+		return Plan{Complete: true}, nil // a fence is never taken back
+	}
+	m.opening()
+	switch {
+	case primary == nil || primary == d:
+		m.gates.add(GateTarget, Fail, 0, "cluster %s has no other primary that %s could follow", m.cluster.Name, d.Instance)
+	case !d.Up():
+		m.gates.add(GateTarget, Unknown, m.snap.At.Sub(d.Attempted), "%s is %s", d.Instance, d.Agreed)
+	default:
+		m.gates.add(GateTarget, Pass, m.age(d), "%s was deposed and is back", d.Instance)
+	}
+	if err := m.refused(); err != nil {
+		return Plan{}, err
+	}
+	flavor := d.Facts.Version.Flavor
+	if d.Writable() {
+		return Plan{Stages: []Stage{
+			{Phase: PhaseFence, Steps: []Step{{Action: Fence, On: d.Instance, Flavor: flavor, Why: fmt.Sprintf("%s is the primary now", primary.Instance)}}},
+			{Phase: PhaseVerify, Steps: []Step{{Action: Fenced, On: d.Instance, Why: "it refuses writes"}}},
+		}, Next: "what it holds is compared with the primary"}, nil
+	}
+	if d.Source == primary.Instance {
+		if c, _ := d.Facts.Default(); c.Receiver != topology.ReceiverConnected && len(m.goal.Lost) == 0 {
+			return Plan{Waiting: fmt.Sprintf("%s connects to %s (%s, error %d)", d.Instance, primary.Instance, c.Receiver, c.ReceiverErrno)}, nil
+		}
+		if d.Deposed {
+			return Plan{Stages: []Stage{{Phase: PhaseVerify, Steps: []Step{{Action: Rejoined, On: d.Instance, Source: primary.Instance, Why: "it follows the primary"}}}}}, nil
+		}
+		return Plan{Complete: true}, nil
+	}
+	return m.rejoinOrQuarantine(d, primary)
+}
+
+func (m *maker) rejoinOrQuarantine(d, primary *topology.Instance) (Plan, error) {
+	if d.Quarantined || !m.policy.RejoinDeposed {
+		return Plan{Complete: true}, nil
+	}
+	if !primary.Up() {
+		return Plan{Waiting: fmt.Sprintf("%s, the primary, is %s", primary.Instance, primary.Agreed)}, nil
+	}
+	ahead := d.Facts.Executed.Subtract(primary.Facts.Executed)
+	if !ahead.IsEmpty() {
+		return Plan{AtRisk: ahead, Stages: []Stage{{Phase: PhaseVerify, Steps: []Step{{Action: Quarantine, On: d.Instance, GTIDs: ahead,
+			Why: fmt.Sprintf("it holds %d transactions that %s does not have: %s", ahead.Count(), primary.Instance, ahead)}}}}}, nil
+	}
+	step := m.pointAt(d, primary)
+	step.MayFail, step.SemiSync = false, d.Facts.SemiSync.ReplicaInstalled && primary.Facts.SemiSync.SourceEnabled
+	step.Why = "it holds nothing that the primary lacks"
+	return Plan{Stages: []Stage{{Phase: PhaseRepoint, Steps: []Step{step}}}}, nil
+}
+
+// restartReceivers makes replicas that hear nothing test their link to a source that does not answer us: first one of them, and the others when
+// that one has lost it. MySQL keeps the relay log through a restart; MariaDB drops it, so there only a replica that has applied all is restarted.
+func (m *maker) restartReceivers() (Plan, error) {
+	if m.goal.Abort || !m.failed.Down {
+		return Plan{Complete: true}, nil
+	}
+	var silent []*topology.Instance
+	lost, testing := 0, 0
+	for _, id := range m.failed.Direct {
+		r := m.snap.Instance(id)
+		switch m.snap.Testimony(r) {
+		case topology.TestimonyReceives:
+			m.gates.add(GateFinding, Fail, m.age(r), "%s still receives from %s", id, m.failed.Instance)
+			return Plan{}, m.refused()
+		case topology.TestimonyLostIt:
+			lost++
+		case topology.TestimonySilent:
+			c, _ := r.Facts.Default()
+			drained := c.Applier == topology.ApplierRunning && r.Facts.Executed.Contains(c.Retrieved)
+			if c.Receiver == topology.ReceiverConnecting {
+				testing++
+			} else if drained || !r.Facts.Version.IsMariaDB() {
+				silent = append(silent, r)
+			}
+		}
+	}
+	switch {
+	case lost == 0 && testing > 0:
+		return Plan{Complete: true}, nil // one is being tested: its answer decides about the others
+	case lost == 0 && len(silent) > 1:
+		silent = silent[:1]
+	}
+	st := Stage{Phase: PhaseVerify}
+	for _, r := range silent {
+		st.Steps = append(st.Steps, Step{Action: RestartReceiver, On: r.Instance, Source: m.failed.Instance, Flavor: r.Facts.Version.Flavor, MayFail: true,
+			Why: fmt.Sprintf("it has heard nothing from %s since that stopped answering", m.failed.Instance)})
+	}
+	if len(st.Steps) == 0 {
+		return Plan{Complete: true}, nil
+	}
+	return Plan{Stages: []Stage{st}}, nil
+}

@@ -1,0 +1,219 @@
+package topology
+
+import (
+	"slices"
+	"time"
+)
+
+// Input is all that Build looks at. It is also the content of a snapshot file, so that a judgement can be repeated anywhere.
+type Input struct {
+	At           time.Time     `json:"at"`
+	Observations []Observation `json:"observations"`
+	Votes        []Vote        `json:"votes,omitempty"`
+	Nodes        int           `json:"nodes,omitempty"` // voters of Baton, this one included; 0 is 1
+	Intents      Intents       `json:"intents,omitzero"`
+	Patience     Patience      `json:"patience,omitzero"`
+}
+
+// Patience is how much evidence it takes. Zero fields take the defaults of DefaultPatience.
+type Patience struct {
+	DownAfter  int           `json:"down_after,omitempty"`  // attempts in a row that must be refused or time out
+	StaleAfter time.Duration `json:"stale_after,omitempty"` // an attempt older than this tells nothing any more
+	FreshFor   time.Duration `json:"fresh_for,omitempty"`   // a receiver that heard something within this time receives
+	LostAfter  time.Duration `json:"lost_after,omitempty"`  // a receiver that has been connecting for this long has lost its source
+	Slack      time.Duration `json:"slack,omitempty"`       // by how much a loss may precede the last sign of life of the source and still count
+	Settle     time.Duration `json:"settle,omitempty"`      // how long after a source began to fail a receiver may still be emptying what was on its way
+}
+
+// DefaultPatience returns the defaults: two attempts, ten seconds of freshness.
+func DefaultPatience() Patience {
+	return Patience{DownAfter: 2, StaleAfter: 30 * time.Second, FreshFor: 10 * time.Second, LostAfter: 500 * time.Millisecond, Slack: 5 * time.Second, Settle: 250 * time.Millisecond}
+}
+
+func (p Patience) withDefaults() Patience {
+	d := DefaultPatience()
+	if p.DownAfter > 0 {
+		d.DownAfter = p.DownAfter
+	}
+	for _, f := range []struct{ to, from *time.Duration }{
+		{&d.StaleAfter, &p.StaleAfter}, {&d.FreshFor, &p.FreshFor}, {&d.LostAfter, &p.LostAfter}, {&d.Slack, &p.Slack}, {&d.Settle, &p.Settle},
+	} {
+		if *f.from > 0 {
+			*f.to = *f.from
+		}
+	}
+	return d
+}
+
+// Instance is one server in a snapshot: what was observed of it, and its place among the others. It must not be changed.
+type Instance struct {
+	Observation
+	Cluster string // stable name
+	Agreed  Reach  // what the majority of Baton's nodes sees; the embedded Reach is this node's own view
+	Down    bool   // refused or timed out often enough, for a majority
+	Role    Role
+	Depth   int          // replication hops from its root
+	Source  InstanceID   // of the default channel; "" where there is none
+	Direct  []InstanceID // direct replicas, in order
+
+	PromotionRule PromotionRule
+	Downtimed     bool
+	InMaintenance bool
+	Deposed       bool // and not yet known to follow
+	Quarantined   bool
+}
+
+// ID names the instance.
+func (i *Instance) ID() InstanceID { return i.Instance }
+
+// Up reports whether the newest probe was answered in full.
+func (i *Instance) Up() bool { return i.Agreed == ReachUp }
+
+// Known reports whether the instance has ever answered.
+func (i *Instance) Known() bool { return !i.Facts.At.IsZero() }
+
+// Writable reports whether the instance, as last seen, lets ordinary clients write.
+func (i *Instance) Writable() bool { return i.Known() && !i.Facts.ReadOnly && !i.Facts.SuperReadOnly }
+
+// Cluster is a set of instances under one stable name.
+type Cluster struct {
+	Name    string
+	Alias   string
+	Primary InstanceID // meant to take writes; "" where none can be told
+	Epoch   uint64
+	Named   bool        // the ledger knows the name; otherwise it is provisional
+	Members []*Instance // roots first, each followed by its replicas, depth first
+}
+
+// Snapshot is the immutable fleet at one moment. Readers share it freely.
+type Snapshot struct {
+	At       time.Time
+	Clusters []*Cluster // by name
+	Intents  Intents
+	Patience Patience // with its defaults filled in
+	Nodes    int
+
+	votes     []Vote
+	clusters  map[string]*Cluster
+	instances map[InstanceID]*Instance
+}
+
+// Instance returns an instance, or nil where the snapshot has none of that name.
+func (s *Snapshot) Instance(id InstanceID) *Instance { return s.instances[id] }
+
+// Cluster returns a cluster by its name, or nil.
+func (s *Snapshot) Cluster(name string) *Cluster { return s.clusters[name] }
+
+// ClusterOf returns the cluster of an instance, or nil.
+func (s *Snapshot) ClusterOf(id InstanceID) *Cluster {
+	i := s.instances[id]
+	if i == nil {
+		return nil
+	}
+	return s.clusters[i.Cluster]
+}
+
+// Len returns the number of instances.
+func (s *Snapshot) Len() int { return len(s.instances) }
+
+// Instances returns all instances in order of cluster and place.
+func (s *Snapshot) Instances() []*Instance {
+	all := make([]*Instance, 0, len(s.instances))
+	for _, c := range s.Clusters {
+		all = append(all, c.Members...)
+	}
+	return all
+}
+
+// Input returns what this snapshot was built from, in a stable order: building it again gives the same snapshot.
+func (s *Snapshot) Input() Input {
+	in := Input{At: s.At, Votes: s.votes, Nodes: s.Nodes, Intents: s.Intents, Patience: s.Patience}
+	for _, i := range s.instances {
+		if !i.stub() {
+			in.Observations = append(in.Observations, i.Observation)
+		}
+	}
+	slices.SortFunc(in.Observations, func(a, b Observation) int { return CompareIDs(a.Instance, b.Instance) })
+	return in
+}
+
+// stub reports whether the instance is only known because somebody names it as a source.
+func (i *Instance) stub() bool { return i.Attempted.IsZero() && i.Facts.At.IsZero() }
+
+// connectionErrors are the errors with which a receiver says that it cannot reach its source at all. Errors that prove a living source
+// (1045 access denied, 1129 host blocked, 1130 host not allowed, 13117 fatal error) are left out: a replica that was turned away is no witness
+// of a death.
+var connectionErrors = map[int]bool{
+	1158: true, 1159: true, 1160: true, 1161: true, // communication packets
+	2002: true, 2003: true, 2005: true, 2006: true, 2013: true, 2026: true, // client library
+}
+
+// Testimony says what a replica knows of its source. It is judged by states, error numbers and times, never by error texts.
+func (s *Snapshot) Testimony(replica *Instance) Testimony {
+	if !replica.Up() {
+		return TestimonyUnknown
+	}
+	c, ok := replica.Facts.Default()
+	if !ok || c.Receiver == ReceiverUnknown {
+		return TestimonyUnknown
+	}
+	source := s.Instance(c.Source)
+	broken := connectionErrors[c.ReceiverErrno]
+	switch c.Receiver {
+	case ReceiverConnected:
+		if s.receives(replica, c, source) {
+			return TestimonyReceives
+		}
+		return TestimonySilent
+	case ReceiverConnecting:
+		if c.ReceiverErrno != 0 && !broken {
+			return TestimonyMute
+		}
+		if !broken && s.At.Sub(c.ReceiverSince) < s.Patience.LostAfter {
+			return TestimonySilent // still trying: it may succeed in a moment
+		}
+	case ReceiverStopped:
+		if !broken {
+			return TestimonyMute
+		}
+	}
+	// It lost its source. A loss from before our own last sight of the living source is an old story and no witness of this one.
+	if source != nil && c.ReceiverSince.Before(source.Facts.At.Add(-s.Patience.Slack)) {
+		return TestimonyMute
+	}
+	return TestimonyLostIt
+}
+
+// CutOff reports whether an up replica cannot connect to its source, no matter since when. Unlike the testimony that it lost its source, this may
+// be an old story: it says something of the replica's link, and nothing of the source.
+func (s *Snapshot) CutOff(replica *Instance) bool {
+	c, ok := replica.Facts.Default()
+	if !ok || !replica.Up() {
+		return false
+	}
+	broken := connectionErrors[c.ReceiverErrno]
+	switch c.Receiver {
+	case ReceiverConnecting:
+		return broken || c.ReceiverErrno == 0 && s.At.Sub(c.ReceiverSince) >= s.Patience.LostAfter
+	case ReceiverStopped:
+		return broken
+	}
+	return false
+}
+
+// receives reports whether a connected receiver has heard from its source recently enough. While the source fails to answer us, recently is
+// after the failure began: what was on its way until then is no sign of life, and a connection made since then is one.
+func (s *Snapshot) receives(replica *Instance, c Channel, source *Instance) bool {
+	if source != nil && source.Failures > 0 {
+		return c.HeardAt.After(source.FailingSince.Add(s.Patience.Settle)) || c.ReceiverSince.After(source.FailingSince)
+	}
+	return s.At.Sub(c.HeardAt) <= s.freshness(replica)
+}
+
+// freshness is how long a connected receiver may hear nothing and still count as receiving.
+func (s *Snapshot) freshness(replica *Instance) time.Duration {
+	if t := replica.Facts.ReplicaNetTimeout; t > 0 && t < s.Patience.FreshFor {
+		return t
+	}
+	return s.Patience.FreshFor
+}
