@@ -25,6 +25,10 @@ type Rule struct {
 	Recovery RecoveryKind // what may be done about it, never left out
 	Given    []Condition  // what must hold besides, or the finding proposes no recovery; a policy, or evidence that acting needs and saying does not
 
+	// Why says in one sentence, with the facts, why the rule holds for a subject, and since when where the evidence itself tells. It is asked
+	// only where the rule holds.
+	Why func(Subject) (sentence string, since time.Time)
+
 	Orchestrator string // what orchestrator calls it; empty where it has no name for it
 }
 
@@ -182,6 +186,7 @@ func (r *Rule) faults(n int, place map[*Rule]int, kinds map[RecoveryKind]bool) [
 	claim(r.Scope <= ScopeArea, "scope %d does not exist", r.Scope)
 	claim(r.For >= 0, "for is negative")
 	claim(len(r.When) > 0, "it has no condition")
+	claim(r.Why != nil, "it cannot say why")
 	claim(kinds[r.Recovery], "recovery %q does not exist", r.Recovery)
 	claim(r.Recovery != RecoveryNone || len(r.Given) == 0, "a recovery that is none needs nothing given")
 	texts := make(map[string]bool)

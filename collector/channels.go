@@ -1,7 +1,6 @@
 package collector
 
 import (
-	"errors"
 	"time"
 
 	"github.com/batondb/baton/topology"
@@ -34,12 +33,12 @@ func scanChannels(s *session, a *answer) error {
 // channel reads one row. Strings and sets that are the same as at the last probe are taken from there.
 func (s *session) channel(a *answer, words []word) (topology.Channel, error) {
 	var (
-		c        topology.Channel
-		old      = s.channelBefore(a, words)
-		host     string
-		port     int
-		behind   time.Duration
-		notKnown = true
+		c       topology.Channel
+		old     = s.channelBefore(a, words)
+		host    string
+		port    int
+		behind  time.Duration
+		unknown = true
 	)
 	for i, w := range words {
 		switch w {
@@ -72,7 +71,7 @@ func (s *session) channel(a *answer, words []word) (topology.Channel, error) {
 		case cExecPos:
 			c.Applied.Pos = uint64(a.number(i))
 		case cBehind:
-			notKnown = a.null(i)
+			unknown = a.null(i)
 			behind = time.Duration(a.number(i)) * time.Second
 		case cDelay:
 			c.Delay = time.Duration(a.number(i)) * time.Second
@@ -81,7 +80,7 @@ func (s *session) channel(a *answer, words []word) (topology.Channel, error) {
 		case cUsingGTID:
 			c.AutoPosition = !a.is(i, "No")
 		case cRetrieved, cGTIDIOPos:
-			if err := s.retrieved(a, i, old, &c); err != nil {
+			if err := s.retrieved(a, i, &c); err != nil {
 				return c, err
 			}
 		case cFilter:
@@ -92,8 +91,8 @@ func (s *session) channel(a *answer, words []word) (topology.Channel, error) {
 			c.Heartbeat = a.seconds(i)
 		}
 	}
-	if c.Heartbeat == 0 {
-		c.Heartbeat = old.Heartbeat // where a seldom question tells
+	if !s.dialect.mariadb { // questions of their own tell these, and may fail
+		c.Heartbeat, c.Beats = old.Heartbeat, old.Beats
 	}
 	// No place is written as a file without a name, at position 4 or 0.
 	if c.Read.File == "" {
@@ -102,32 +101,28 @@ func (s *session) channel(a *answer, words []word) (topology.Channel, error) {
 	if c.Applied.File == "" {
 		c.Applied = topology.Coordinates{}
 	}
-	if !notKnown {
+	if !unknown {
 		c.Lag, c.LagKnown = max(0, behind-c.Delay), true
 	}
 	c.Source = s.sourceID(host, port)
 	return c, nil
 }
 
-// retrieved is what the receiver of a channel has. Without GTIDs MariaDB leaves an old position standing, so it counts only where it is used;
-// the column that tells comes first.
-func (s *session) retrieved(a *answer, i int, old topology.Channel, c *topology.Channel) error {
-	m := &memorised{set: old.Retrieved}
-	if before, ok := s.retrievedText[c.Name]; ok && before.text == string(a.bytes(i)) {
-		c.Retrieved = before.set
+// retrieved is what the receiver of a channel has. MariaDB leaves an old position standing where it does not use GTIDs; the column that tells
+// comes before this one.
+func (s *session) retrieved(a *answer, i int, c *topology.Channel) error {
+	if s.dialect.mariadb && !c.AutoPosition {
 		return nil
 	}
-	set, err := topology.ParseGTIDSet(a.text(i))
-	if err != nil {
-		return err
+	seen := s.received[c.Name]
+	if seen == nil {
+		if s.received == nil {
+			s.received = make(map[string]*memorised)
+		}
+		seen = new(memorised)
+		s.received[c.Name] = seen
 	}
-	m.text, m.set = a.text(i), set
-	if s.retrievedText == nil {
-		s.retrievedText = make(map[string]memorised)
-	}
-	s.retrievedText[c.Name] = *m
-	c.Retrieved = set
-	return nil
+	return seen.parse(a, i, &c.Retrieved)
 }
 
 // channelBefore finds what the last probe knew of the channel in the current row.
@@ -150,6 +145,9 @@ func (s *session) channelBefore(a *answer, words []word) topology.Channel {
 
 // sourceID names the source that a channel is configured with.
 func (s *session) sourceID(host string, port int) topology.InstanceID {
+	if host == "<NULL>" {
+		return "" // a channel of group replication, which has no one source
+	}
 	if host != s.lastHost || port != s.lastPort {
 		s.lastHost, s.lastPort, s.lastSource = host, port, topology.NewInstanceID(host, port)
 	}
@@ -240,6 +238,3 @@ func defaultFirst(channels []topology.Channel) {
 		}
 	}
 }
-
-// errNoConnection cannot happen: it guards against asking a session that was closed.
-var errNoConnection = errors.New("no connection")

@@ -79,10 +79,10 @@ func plainReason(e *Error) string {
 
 // The numbers of client libraries that people know from other tools; used where the server itself sent none.
 const (
-	errnoConnect  = 2003
-	errnoResolve  = 2005
-	errnoLost     = 2013
-	errnoUnknownV = 1193 // unknown system variable
+	errnoConnect         = 2003
+	errnoResolve         = 2005
+	errnoLost            = 2013
+	errnoUnknownVariable = 1193 // unknown system variable
 )
 
 // serverSays maps error numbers of servers to what they prove. All of them come from a living server; those that are missing here are a half
@@ -208,4 +208,12 @@ func isAny(err error, numbers ...syscall.Errno) bool {
 		}
 	}
 	return false
+}
+
+// missingGrants returns what an attempt found to be lacking.
+func missingGrants(err error) []string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.MissingGrants
+	}
+	return nil
 }

@@ -22,7 +22,7 @@ func dialectOf(v topology.Version) dialect {
 		hasReplTables: true,
 		dumpThreads:   "SELECT HOST AS Host FROM performance_schema.processlist WHERE COMMAND LIKE 'Binlog Dump%'",
 		mandatoryGrant: map[string]string{
-			askReplication: "REPLICATION CLIENT", askBinlog: "REPLICATION CLIENT", askReplicas: "REPLICATION SLAVE",
+			askReplication: "REPLICATION CLIENT", askBinlog: "REPLICATION CLIENT",
 		},
 	}
 	const oldDumpThreads = "SELECT HOST AS Host FROM information_schema.processlist WHERE COMMAND LIKE 'Binlog Dump%'"
@@ -31,7 +31,7 @@ func dialectOf(v topology.Version) dialect {
 		d.replicaStatus, d.binlogStatus, d.replicaHosts = "SHOW ALL SLAVES STATUS", "SHOW MASTER STATUS", "SHOW SLAVE HOSTS"
 		if v.AtLeast(10, 5, 2) {
 			d.mandatoryGrant = map[string]string{
-				askReplication: "SLAVE MONITOR", askBinlog: "BINLOG MONITOR", askReplicas: "REPLICATION MASTER ADMIN",
+				askReplication: "SLAVE MONITOR", askBinlog: "BINLOG MONITOR",
 			}
 		}
 		return d

@@ -2,7 +2,8 @@ package collector
 
 import (
 	"errors"
-	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,7 +49,7 @@ type question struct {
 
 // first are the questions on which the text of all others depends.
 var first = []question{
-	{name: askSettings, sql: settingsSQL, seldom: true, scan: scanVariables},
+	{name: askSettings, sql: settingsSQL, seldom: true, scan: scanSettings},
 	{name: askAccount, sql: text("SELECT CURRENT_USER() AS account"), seldom: true, scan: scanAccount},
 	{name: askGrants, sql: text("SHOW GRANTS"), seldom: true, optional: true, scan: scanGrants},
 }
@@ -59,15 +60,21 @@ var table = []question{
 	{name: askReplication, sql: func(s *session) string { return s.dialect.replicaStatus }, scan: scanChannels},
 	{name: askBinlog, sql: binlogSQL, scan: scanBinlog},
 	{name: askSemiSync, sql: semiSyncSQL, scan: scanSemiSync},
-	{name: askReplicas, sql: replicasSQL, seldom: true, scan: scanReplicas},
+	{name: askReplicas, sql: replicasSQL, seldom: true, optional: true, scan: scanReplicas},
 	{name: askBeats, sql: beatsSQL, optional: true, scan: scanBeats},
 	{name: askLag, sql: lagSQL, optional: true, scan: scanLag},
 	{name: askDumpThreads, sql: dumpThreadsSQL, seldom: true, optional: true, scan: scanDumpThreads},
 	{name: askHeartbeat, sql: heartbeatSQL, seldom: true, optional: true, scan: scanHeartbeat},
-	{name: askDataCenter, sql: func(s *session) string { return s.detect.DataCenter }, seldom: true, optional: true, scan: scanDataCenter},
-	{name: askRegion, sql: func(s *session) string { return s.detect.Region }, seldom: true, optional: true, scan: scanRegion},
-	{name: askAlias, sql: func(s *session) string { return s.detect.ClusterAlias }, seldom: true, optional: true, scan: scanAlias},
+	{name: askDataCenter, sql: func(s *session) string { return s.opts.Detect.DataCenter }, seldom: true, optional: true, scan: scanDataCenter},
+	{name: askRegion, sql: func(s *session) string { return s.opts.Detect.Region }, seldom: true, optional: true, scan: scanRegion},
+	{name: askAlias, sql: func(s *session) string { return s.opts.Detect.ClusterAlias }, seldom: true, optional: true, scan: scanAlias},
 }
+
+// often is what each probe asks, and all what the others ask.
+var (
+	often = slices.DeleteFunc(slices.Clone(table), func(q question) bool { return q.seldom })
+	all   = slices.Concat(first, table)
+)
 
 func text(sql string) func(*session) string { return func(*session) string { return sql } }
 
@@ -77,7 +84,7 @@ func settingsSQL(*session) string { return settingsText }
 var settingsText = func() string {
 	var b strings.Builder
 	b.WriteString("SHOW GLOBAL VARIABLES WHERE Variable_name IN (")
-	for i, name := range sortedKeys(variableWords) {
+	for i, name := range slices.Sorted(maps.Keys(variableWords)) {
 		if i > 0 {
 			b.WriteByte(',')
 		}
@@ -136,7 +143,7 @@ func lagSQL(s *session) string {
 	if len(s.draft.Channels) == 0 {
 		return ""
 	}
-	return s.detect.Lag
+	return s.opts.Detect.Lag
 }
 
 func replicasSQL(s *session) string {
@@ -174,22 +181,27 @@ func scanGrants(s *session, a *answer) error {
 	return nil
 }
 
-// scanVariables takes variables however they come: as rows of name and value, or as one row with a column for each.
-func scanVariables(s *session, a *answer) error {
-	if len(a.columns) == 2 && a.columns[0] == "Variable_name" {
-		s.known = make(map[string]bool, len(variableWords))
-		for a.next() {
-			name := strings.ToLower(a.text(0))
-			s.known[name] = true
-			if err := s.variable(variableWords[name], a, 1); err != nil {
-				return err
-			}
-		}
-		if a.err == nil {
-			s.learn()
-		}
-		return a.err
+// scanSettings takes what hardly changes, and learns which variables there are. Values of those that are read at each probe are left alone:
+// this statement cuts long ones.
+func scanSettings(s *session, a *answer) error {
+	name, value := a.column("Variable_name"), a.column("Value")
+	if name < 0 || value < 0 {
+		return errors.New("the answer has no columns Variable_name and Value")
 	}
+	s.known = make(map[string]bool, len(variableWords))
+	for a.next() {
+		variable := strings.ToLower(a.text(name))
+		s.known[variable] = true
+		s.setting(variableWords[variable], a, value)
+	}
+	if a.err == nil {
+		s.learn()
+	}
+	return a.err
+}
+
+// scanVariables takes one row with a column for each variable.
+func scanVariables(s *session, a *answer) error {
 	words := s.layout(askVariables, a.columns, variableWords)
 	if a.next() {
 		for i, w := range words {
@@ -212,15 +224,15 @@ func (s *session) variable(w word, a *answer, i int) error {
 	case wGTIDMode:
 		d.GTID = a.is(i, "ON")
 	case wGTIDExecuted:
-		return s.gtids(a, i, memoExecuted, &d.Executed)
+		return s.executed.parse(a, i, &d.Executed)
 	case wGTIDPurged:
-		return s.gtids(a, i, memoPurged, &d.Purged)
+		return s.purged.parse(a, i, &d.Purged)
 	case wGTIDBinlogPos:
 		d.GTID = true
-		return s.gtids(a, i, memoExecuted, &d.Executed)
+		return s.executed.parse(a, i, &d.Executed)
 	case wGTIDCurrentPos:
 		var current topology.GTIDSet
-		if err := s.gtids(a, i, memoCurrent, &current); err != nil {
+		if err := s.current.parse(a, i, &current); err != nil {
 			return err
 		}
 		d.Executed = d.Executed.Union(current) // its column follows that of gtid_binlog_pos
@@ -236,8 +248,6 @@ func (s *session) variable(w word, a *answer, i int) error {
 		d.SemiSync.Timeout = time.Duration(a.number(i)) * time.Millisecond
 	case wReplicaEnabled:
 		d.SemiSync.ReplicaInstalled, d.SemiSync.ReplicaEnabled = true, a.flag(i)
-	default:
-		s.setting(w, a, i)
 	}
 	return nil
 }
@@ -249,7 +259,7 @@ func (s *session) setting(w word, a *answer, i int) {
 	case wVersion:
 		s.version = a.text(i)
 	case wVersionComment:
-		s.versionComment = a.text(i)
+		s.comment = a.text(i)
 	case wServerID:
 		d.ServerID = uint32(a.number(i))
 	case wServerUUID:
@@ -272,25 +282,33 @@ func (s *session) setting(w word, a *answer, i int) {
 }
 
 func scanBinlog(s *session, a *answer) error {
+	file, position := a.column("File"), a.column("Position")
+	if file < 0 || position < 0 {
+		return errors.New("the answer has no columns File and Position")
+	}
 	s.draft.Binlog = topology.Coordinates{}
 	if a.next() {
-		s.draft.Binlog = topology.Coordinates{File: a.keep(0, s.facts.Binlog.File), Pos: uint64(a.number(1))}
+		s.draft.Binlog = topology.Coordinates{File: a.keep(file, s.facts.Binlog.File), Pos: uint64(a.number(position))}
 	}
 	return a.err
 }
 
 func scanSemiSync(s *session, a *answer) error {
+	name, value := a.column("Variable_name"), a.column("Value")
+	if name < 0 || value < 0 {
+		return errors.New("the answer has no columns Variable_name and Value")
+	}
 	d := &s.draft.SemiSync
 	for a.next() {
-		switch statusWords[a.text(0)] {
+		switch statusWords[string(a.bytes(name))] {
 		case wSourceActive:
-			d.SourceActive = a.flag(1)
+			d.SourceActive = a.flag(value)
 		case wSourceClients:
-			d.SourceClients = a.number(1)
+			d.SourceClients = a.number(value)
 		case wWaitSessions:
-			d.WaitSessions = a.number(1)
+			d.WaitSessions = a.number(value)
 		case wReplicaActive:
-			d.ReplicaActive = a.flag(1)
+			d.ReplicaActive = a.flag(value)
 		}
 	}
 	return a.err
@@ -339,19 +357,4 @@ func scanText(a *answer, into *string) error {
 		*into = value
 	}
 	return a.err
-}
-
-// gtids reads a set. The text is compared with that of the last probe first: most sets have not changed.
-func (s *session) gtids(a *answer, i int, m memo, into *topology.GTIDSet) error {
-	raw := a.bytes(i)
-	seen := &s.memos[m]
-	if string(raw) != seen.text {
-		set, err := topology.ParseGTIDSet(string(raw))
-		if err != nil {
-			return fmt.Errorf("%s: %w", a.columns[i], err)
-		}
-		seen.text, seen.set = string(raw), set
-	}
-	*into = seen.set
-	return nil
 }

@@ -96,7 +96,7 @@ func (w *wire) interrupt(ctx context.Context) (stop func() bool) {
 	if ctx.Done() == nil {
 		return func() bool { return true }
 	}
-	return context.AfterFunc(ctx, func() { _ = w.SetDeadline(time.Unix(1, 0)) })
+	return context.AfterFunc(ctx, func() { _ = w.SetDeadline(longAgo) })
 }
 
 // connect dials and logs in. The connection it returns has no deadline.

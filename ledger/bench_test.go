@@ -31,8 +31,6 @@ func BenchmarkPropose(b *testing.B) {
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
 }
 
-
-
 // BenchmarkProposeAsync is the journal of a recovery: many small entries, none of them waited for.
 func BenchmarkProposeAsync(b *testing.B) {
 	l, _ := start(b, Options{Dir: b.TempDir()})

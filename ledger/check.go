@@ -30,7 +30,7 @@ func mayName(field, s string) error {
 	if len(s) > maxName {
 		return ErrInvalid{Field: field, Problem: fmt.Sprintf("is %d bytes long, %d are allowed", len(s), maxName)}
 	}
-	if i := strings.IndexFunc(s, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }); i >= 0 {
+	if i := strings.IndexFunc(s, func(r rune) bool { return r == ' ' || !unicode.IsPrint(r) }); i >= 0 {
 		return ErrInvalid{Field: field, Problem: fmt.Sprintf("%q holds a blank or a character that cannot be printed", s)}
 	}
 	return nil
@@ -44,8 +44,8 @@ func isLabel(field, s string) error {
 	if len(s) > maxName {
 		return ErrInvalid{Field: field, Problem: fmt.Sprintf("is %d bytes long, %d are allowed", len(s), maxName)}
 	}
-	if strings.ContainsFunc(s, unicode.IsControl) {
-		return ErrInvalid{Field: field, Problem: "holds a control character"}
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return ErrInvalid{Field: field, Problem: "holds a character that cannot be printed"}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -15,9 +16,8 @@ const barrierRetry = 50 * time.Millisecond
 
 // IsLeader reports whether this node leads and knows all that was agreed. It is a hint: VerifyLeader asks the others.
 func (l *Ledger) IsLeader() bool {
-	t, _, _ := l.terms.current()
 	r := l.raft.Load()
-	return t != nil && r != nil && r.State() == raft.Leader
+	return r != nil && r.State() == raft.Leader && l.terms.inTerm()
 }
 
 // Leader returns the node that leads as far as this one knows; it is zero when there is none.
@@ -70,11 +70,9 @@ func (l *Ledger) notLeader() ErrNotLeader {
 // ErrNotLeader. When f is called, State holds all that was agreed before; f has returned before it is called again. It
 // returns nil when ctx ends, what f returns if f ends by itself, and ErrStopped when Run is over.
 func (l *Ledger) WhileLeader(ctx context.Context, f func(ctx context.Context) error) error {
-	for {
-		t, changed, stopped := l.terms.current()
+	for ctx.Err() == nil {
+		t, changed, stopped := l.terms.join()
 		switch {
-		case ctx.Err() != nil:
-			return nil
 		case stopped:
 			return ErrStopped
 		case t == nil:
@@ -84,7 +82,7 @@ func (l *Ledger) WhileLeader(ctx context.Context, f func(ctx context.Context) er
 			}
 			continue
 		}
-		err := t.run(ctx, f)
+		err := l.terms.run(ctx, t, f)
 		if t.ctx.Err() == nil && ctx.Err() == nil {
 			return err
 		}
@@ -92,6 +90,7 @@ func (l *Ledger) WhileLeader(ctx context.Context, f func(ctx context.Context) er
 			l.log.Warn("leader's work ended with its term", "err", err)
 		}
 	}
+	return nil
 }
 
 // term is one time in office.
@@ -100,36 +99,29 @@ type term struct {
 	cancel context.CancelCauseFunc
 }
 
-// run calls f with a context that ends with the caller's or with the term.
-func (t *term) run(ctx context.Context, f func(ctx context.Context) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	stop := context.AfterFunc(t.ctx, func() { cancel(context.Cause(t.ctx)) })
-	defer stop()
-	return f(ctx)
-}
-
 // terms is where this node's time in office is announced.
 type terms struct {
 	mu       sync.Mutex
 	elected  *term // elected, perhaps not in office yet
 	inOffice bool  // elected has caught up with the log
+	acting   int   // functions of WhileLeader that have not returned, of this term or of one that ended
 	stopped  bool
 	changed  chan struct{} // closed and replaced when any of these changes
 }
 
 func newTerms() *terms { return &terms{changed: make(chan struct{})} }
 
-// begin is called when this node was elected.
+// begin is called when this node was elected, or goes on after it could not hand over. It returns nil when there is a
+// term already, or will never be one again.
 func (ts *terms) begin() *term {
-	t := &term{}
-	t.ctx, t.cancel = context.WithCancelCause(context.Background())
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	ts.elected, ts.inOffice = t, false
-	if ts.stopped {
-		t.cancel(ErrStopped)
+	if ts.elected != nil || ts.stopped {
+		return nil
 	}
+	t := &term{}
+	t.ctx, t.cancel = context.WithCancelCause(context.Background())
+	ts.elected = t
 	return t
 }
 
@@ -145,7 +137,7 @@ func (ts *terms) takeOffice(t *term) bool {
 	return true
 }
 
-// end is called when this node was voted out or stepped down.
+// end is called when this node was voted out, stepped down or is about to.
 func (ts *terms) end(cause error) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
@@ -164,14 +156,55 @@ func (ts *terms) stop() {
 	ts.end(ErrStopped)
 }
 
-// current returns the term in office, if there is one, and what to wait on for another answer.
-func (ts *terms) current() (t *term, changed <-chan struct{}, stopped bool) {
+// inTerm reports whether this node is in office.
+func (ts *terms) inTerm() bool {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	return ts.inOffice
+}
+
+// join counts the caller among those who act in the term, which run undoes. Without a term in office it returns what to
+// wait on for another answer.
+func (ts *terms) join() (t *term, changed <-chan struct{}, stopped bool) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	if ts.inOffice {
-		t = ts.elected
+		ts.acting++
+		return ts.elected, nil, false
 	}
-	return t, ts.changed, ts.stopped
+	return nil, ts.changed, ts.stopped
+}
+
+// run calls f with a context that ends with the caller's or with the term.
+func (ts *terms) run(ctx context.Context, t *term, f func(ctx context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(t.ctx, func() { cancel(context.Cause(t.ctx)) })
+	defer stop()
+	defer func() {
+		ts.mu.Lock()
+		defer ts.mu.Unlock()
+		ts.acting--
+		ts.announce()
+	}()
+	return f(ctx)
+}
+
+// quiet waits until nobody acts any more.
+func (ts *terms) quiet(ctx context.Context) error {
+	for {
+		ts.mu.Lock()
+		acting, changed := ts.acting, ts.changed
+		ts.mu.Unlock()
+		if acting == 0 {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the leader's work to end: %w", context.Cause(ctx))
+		}
+	}
 }
 
 func (ts *terms) announce() {
@@ -179,35 +212,85 @@ func (ts *terms) announce() {
 	ts.changed = make(chan struct{})
 }
 
+// Transfer hands leadership to another node, or to the most advanced one when id is empty. What runs in WhileLeader ends
+// first: a successor by transfer does not wait for a heartbeat to be missed, so nothing else keeps the two apart.
+func (l *Ledger) Transfer(ctx context.Context, id string) error {
+	peer, known := l.opts.peer(id)
+	if id != "" && !known {
+		return ErrNotFound{What: "node", Name: id}
+	}
+	if l.opts.alone() {
+		return ErrConflict{Problem: "a single node has nobody to hand leadership to"}
+	}
+	r, err := l.enter()
+	if err != nil {
+		return err
+	}
+	if r.State() != raft.Leader || id == l.opts.NodeID {
+		l.calls.exit()
+		return l.VerifyLeader(ctx)
+	}
+	answer := make(chan error, 1)
+	go func() {
+		defer l.calls.exit()
+		answer <- l.handOver(ctx, r, peer)
+	}()
+	return await(ctx, answer)
+}
+
+// handOver ends the term and transfers it, and begins it anew when that fails.
+func (l *Ledger) handOver(ctx context.Context, r *raft.Raft, to Peer) error {
+	l.terms.end(ErrNotLeader{Leader: to.ID, LeaderAPI: to.API})
+	err := l.terms.quiet(ctx)
+	if err == nil {
+		if to.ID == "" {
+			err = r.LeadershipTransfer().Error()
+		} else {
+			err = r.LeadershipTransferToServer(raft.ServerID(to.ID), raft.ServerAddress(to.Address)).Error()
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	select {
+	case l.resume <- struct{}{}:
+	default: // it is to be resumed already
+	}
+	return fmt.Errorf("hand leadership over: %w", l.translate(err))
+}
+
 // watchTerms hears from raft that this node won or lost an election. It must always be ready to listen: raft waits for it.
 func (l *Ledger) watchTerms(r *raft.Raft, stop <-chan struct{}) {
 	var offices sync.WaitGroup
 	defer offices.Wait()
 	defer l.terms.stop()
+	elected := false
 	for {
 		select {
-		case elected := <-l.notify:
+		case elected = <-l.notify:
 			if !elected {
 				l.terms.end(l.notLeader())
 				l.log.Info("no longer leading")
 				continue
 			}
-			t := l.terms.begin()
-			offices.Go(func() { l.assume(r, t) })
+		case <-l.resume:
 		case <-stop:
 			return
+		}
+		if t := l.terms.begin(); elected && t != nil {
+			offices.Go(func() { l.assume(r, t) })
 		}
 	}
 }
 
 // assume waits until State holds all that earlier leaders agreed on, and then takes office.
 func (l *Ledger) assume(r *raft.Raft, t *term) {
-	for t.ctx.Err() == nil {
+	for {
 		err := l.barrier(r, t)
-		if err == nil {
-			if l.terms.takeOffice(t) {
-				l.log.Info("leading", "term", r.CurrentTerm())
-			}
+		if err == nil && l.terms.takeOffice(t) {
+			l.log.Info("leading", "term", r.CurrentTerm())
+		}
+		if err == nil || t.ctx.Err() != nil {
 			return
 		}
 		// Raft refuses a barrier while leadership is being transferred, and goes on leading when that fails.
@@ -217,6 +300,7 @@ func (l *Ledger) assume(r *raft.Raft, t *term) {
 		case <-again.C:
 		case <-t.ctx.Done():
 			again.Stop()
+			return
 		}
 	}
 }

@@ -26,7 +26,8 @@ type Ledger struct {
 	store    *store
 	listener net.Listener
 	fsm      *fsm
-	notify   chan bool
+	notify   chan bool     // from raft: elected, or no longer
+	resume   chan struct{} // leadership could not be handed over
 	terms    *terms
 	stats    meter
 
@@ -52,6 +53,7 @@ func New(o Options) (*Ledger, error) {
 		store:  s,
 		fsm:    newFSM(s.state),
 		notify: make(chan bool, 1),
+		resume: make(chan struct{}, 1),
 		terms:  newTerms(),
 	}
 	l.fsm.snapshotWritten(s.taken)
@@ -111,11 +113,19 @@ func (l *Ledger) hurry(r *raft.Raft) {
 func (l *Ledger) leave(r *raft.Raft) {
 	l.terms.stop()
 	// A leader that lost its majority answers after at most its lease, so two elections are more than enough.
-	l.calls.drain(2 * l.opts.Election)
-	if !l.opts.alone() && r.State() == raft.Leader {
-		if err := r.LeadershipTransfer().Error(); err != nil {
-			l.log.Debug("hand leadership on", "err", err) // the others elect one when the heartbeat stops
-		}
+	patience := 2 * l.opts.Election
+	l.calls.drain(patience)
+	if l.opts.alone() || r.State() != raft.Leader {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	err := l.terms.quiet(ctx)
+	if err == nil {
+		err = r.LeadershipTransfer().Error()
+	}
+	if err != nil {
+		l.log.Debug("hand leadership on", "err", err) // the others elect a leader when they miss the heartbeat
 	}
 }
 
@@ -204,7 +214,14 @@ func (l *Ledger) finish(p proposal) error {
 		return err
 	}
 	l.stats.failed()
-	return l.translate(err)
+	switch {
+	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipTransferInProgress):
+		return l.notLeader()
+	case errors.Is(err, raft.ErrEnqueueTimeout):
+		return fmt.Errorf("raft did not take the entry within %s, is the disk hanging? %w", enqueueTimeout, err)
+	default: // it was written here, or to some of the others
+		return fmt.Errorf("%w: %w", ErrUncertain, l.translate(err))
+	}
 }
 
 // VerifyLeader returns nil when a majority confirms, now, that this node leads.
@@ -217,28 +234,6 @@ func (l *Ledger) VerifyLeader(ctx context.Context) error {
 	go func() {
 		defer l.calls.exit()
 		answer <- l.translate(r.VerifyLeader().Error())
-	}()
-	return await(ctx, answer)
-}
-
-// Transfer hands leadership to another node, or to the most advanced one when id is empty.
-func (l *Ledger) Transfer(ctx context.Context, id string) error {
-	peer, known := l.opts.peer(id)
-	if id != "" && !known {
-		return ErrNotFound{What: "node", Name: id}
-	}
-	r, err := l.enter()
-	if err != nil {
-		return err
-	}
-	answer := make(chan error, 1)
-	go func() {
-		defer l.calls.exit()
-		if id == "" {
-			answer <- l.translate(r.LeadershipTransfer().Error())
-			return
-		}
-		answer <- l.translate(r.LeadershipTransferToServer(raft.ServerID(id), raft.ServerAddress(peer.Address)).Error())
 	}()
 	return await(ctx, answer)
 }
@@ -259,18 +254,12 @@ func (l *Ledger) enter() (*raft.Raft, error) {
 // translate turns the errors of raft into those of this package.
 func (l *Ledger) translate(err error) error {
 	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipTransferInProgress):
+	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipLost), errors.Is(err, raft.ErrLeadershipTransferInProgress):
 		return l.notLeader()
-	case errors.Is(err, raft.ErrLeadershipLost):
-		return fmt.Errorf("%w: %w", ErrUncertain, l.notLeader())
 	case errors.Is(err, raft.ErrRaftShutdown):
-		return fmt.Errorf("%w: %w", ErrUncertain, ErrStopped)
-	case errors.Is(err, raft.ErrEnqueueTimeout):
-		return fmt.Errorf("raft did not take it within %s: is the disk hanging? %w", enqueueTimeout, err)
+		return ErrStopped
 	default:
-		return fmt.Errorf("%w: %w", ErrUncertain, err)
+		return err
 	}
 }
 

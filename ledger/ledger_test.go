@@ -281,6 +281,8 @@ func TestWhatCannotBeOpened(t *testing.T) {
 		{"identity is not one", "", write(nodeFile, "{"), []string{"damaged", "backup"}},
 		{"a newer kind", "", inLog(`{"kind":"invented","id":"e9","at":"2026-11-20T12:00:00Z","by":"ops","body":{}}`), []string{"invented", "upgrade"}},
 		{"a newer field", "", inLog(`{"kind":"add_seed","id":"e9","at":"2026-11-20T12:00:00Z","by":"ops","body":{"instance":"a","invented":1}}`), []string{"invented", "upgrade"}},
+		{"an entry that is not one", "", inLog(`{"kind":"add_seed"`), []string{"damaged", "backup"}},
+		{"an entry nobody proposes", "", inLog(`{"kind":"add_seed","id":"e9","at":"2026-11-20T12:00:00Z","by":"ops","body":{"instance":""}}`), []string{"damaged", "backup"}},
 		{"a newer snapshot", "", snapshotOf(`{"version":2,"state":{}}`), []string{"version 2", "upgrade"}},
 		{"a newer field in a snapshot", "", snapshotOf(`{"version":1,"state":{"invented":1}}`), []string{"invented", "upgrade"}},
 		{"a snapshot that is not one", "", snapshotOf(`{`), []string{"read snapshot"}},
@@ -378,6 +380,40 @@ func TestDirectoryThatCannotBeWritten(t *testing.T) {
 	_, err := New(Options{Dir: dir})
 	if err == nil || !strings.Contains(err.Error(), "permission denied") || !strings.Contains(err.Error(), dir) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// However much of the file is missing, New says so, or nothing that was agreed is missing. It never panics.
+func TestLogCutAnywhere(t *testing.T) {
+	dir := t.TempDir()
+	l, stop := start(t, Options{Dir: dir})
+	lead(t, l)
+	propose(t, l, OpenRecovery{ID: "r1", Cluster: "shop", Kind: "failover", Trigger: ByFinding, Plan: json.RawMessage(`"` + strings.Repeat("x", 64<<10) + `"`)})
+	stop()
+	path := filepath.Join(dir, logFile)
+	whole, err := os.ReadFile(path)
+	must(t, err)
+	refused := 0
+	for size := len(whole); size >= 0; size -= os.Getpagesize() / 2 {
+		must(t, os.WriteFile(path, whole[:size], 0o600))
+		l, err := New(Options{Dir: dir})
+		if err != nil {
+			refused++
+			if !strings.Contains(err.Error(), "backup") {
+				t.Errorf("cut to %d of %d bytes: %v", size, len(whole), err)
+			}
+			must(t, os.Remove(path)) // bolt does not let go of a file that made it panic
+			continue
+		}
+		stop := run(t, l)
+		lead(t, l)
+		if l.State().OpenRecovery("shop") == nil {
+			t.Errorf("cut to %d of %d bytes: opened without what was agreed", size, len(whole))
+		}
+		stop()
+	}
+	if refused == 0 {
+		t.Error("no cut was refused")
 	}
 }
 

@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -23,9 +25,7 @@ const (
 	nodeFile      = "node.json"
 	keepSnapshots = 2
 	lockTimeout   = 500 * time.Millisecond
-	// initialMmap spares the log from being mapped anew, under a lock, while it grows to its usual size.
-	initialMmap = 32 << 20
-	remedy      = "restore the directory from a backup, or move it away to begin with an empty ledger"
+	remedy        = "restore the directory from a backup, or move it away to begin with an empty ledger"
 )
 
 // store is what a node keeps on disk: the log and raft's own memory in one bolt file, snapshots beside it.
@@ -73,7 +73,7 @@ func checkIdentity(o Options) (used bool, err error) {
 	}
 	var n nodeIdentity
 	if err := json.Unmarshal(raw, &n); err != nil {
-		return false, fmt.Errorf("%s is damaged (%w): %s", nodeFile, err, remedy)
+		return false, damaged(nodeFile, err)
 	}
 	if n.Node != o.NodeID {
 		return false, fmt.Errorf("it belongs to node %q, and this is node %q: give each node its own directory, or its name back", n.Node, o.NodeID)
@@ -89,21 +89,30 @@ func openLog(dir string) (*raftboltdb.BoltStore, error) {
 	err := guard(func() (err error) {
 		log, err = raftboltdb.New(raftboltdb.Options{
 			Path: filepath.Join(dir, logFile),
-			BoltOptions: &bbolt.Options{
-				Timeout: lockTimeout,
-				NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, InitialMmapSize: initialMmap,
-			},
+			// No fsync is skipped, and bolt's other options made no difference here; a freelist that is not written is
+			// rebuilt by a goroutine of bolt's, whose panic over a damaged page could not be caught.
+			BoltOptions:             &bbolt.Options{Timeout: lockTimeout},
 			MsgpackUseNewTimeFormat: true,
 		})
 		return err
 	})
 	switch {
+	case err == nil:
+		return log, nil
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return nil, errors.New("another process has it open: stop that one, or give this one its own directory")
-	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
-		return nil, fmt.Errorf("%s is damaged (%w): %s", logFile, err, remedy)
+	case errors.As(err, new(*fs.PathError)), errors.As(err, new(syscall.Errno)), errors.Is(err, errDamaged):
+		return nil, err // a file that cannot be reached or written is not damaged
+	default:
+		return nil, damaged(logFile, err)
 	}
-	return log, err
+}
+
+// errDamaged marks what an operator has to repair.
+var errDamaged = errors.New(remedy)
+
+func damaged(what string, err error) error {
+	return fmt.Errorf("%s is damaged (%w): %w", what, err, errDamaged)
 }
 
 // guard turns a panic into an error. bolt panics on damaged pages, and a file shorter than it should be is a memory fault.
@@ -111,7 +120,7 @@ func guard(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("the store is damaged (%v): %s", p, remedy)
+			err = damaged("the store", fmt.Errorf("%v", p))
 		}
 	}()
 	return f()
@@ -135,7 +144,10 @@ func (s *store) load(o Options, used bool) error {
 	s.last = max(index, last)
 	switch {
 	case s.last > 0:
-		if err := errors.Join(s.checkLog(index, last), s.checkVoters(o)); err != nil {
+		if err := s.checkLog(index, last); err != nil {
+			return err
+		}
+		if err := s.checkVoters(o); err != nil {
 			return err
 		}
 	case used:
@@ -170,7 +182,7 @@ func (s *store) loadSnapshot() (uint64, error) {
 	}
 	meta, r, err := s.snapshots.Open(all[0].ID)
 	if err != nil {
-		return 0, fmt.Errorf("snapshot %s is damaged (%w): %s", all[0].ID, err, remedy)
+		return 0, damaged("snapshot "+all[0].ID, err)
 	}
 	defer r.Close()
 	if s.state, err = readSnapshot(r); err != nil {
@@ -189,7 +201,7 @@ func (s *store) checkLog(snapshot, last uint64) error {
 	for i := snapshot + 1; i <= last; i++ {
 		var l raft.Log
 		if err := s.log.GetLog(i, &l); err != nil {
-			return fmt.Errorf("%s: entry %d of %d cannot be read (%w): %s", logFile, i, last, err, remedy)
+			return damaged(fmt.Sprintf("entry %d of %d", i, last), err)
 		}
 		if l.Type != raft.LogCommand {
 			continue
@@ -201,6 +213,9 @@ func (s *store) checkLog(snapshot, last uint64) error {
 		if newer, ok := err.(ErrNewer); ok {
 			return newer
 		}
+		if err != nil { // no node proposes what does not pass, so it was not like this when it was written
+			return damaged(fmt.Sprintf("entry %d of %d", i, last), err)
+		}
 	}
 	return nil
 }
@@ -211,7 +226,7 @@ func (s *store) checkVoters(o Options) error {
 	_, t := raft.NewInmemTransport("")
 	c, err := raft.GetConfiguration(o.raftConfig(nil), newFSM(&State{}), s.log, s.log, s.snapshots, t)
 	if err != nil {
-		return fmt.Errorf("read the voters (%w): %s", err, remedy)
+		return damaged("the list of voters", err)
 	}
 	if have, want := ids(c), ids(o.voters()); !slices.Equal(have, want) {
 		return fmt.Errorf("it was written by the voters %s, and the configuration names %s: restore that list, or move the directory away to begin with an empty ledger",

@@ -64,7 +64,7 @@ var actions = []Verb{
 	{PointAt, DoorServer, "let %[1]s replicate from %[2]s", 30 * time.Second},
 	{Quarantine, DoorLedger, "quarantine %[1]s", 5 * time.Second},
 	{Fenced, DoorLedger, "record that %[1]s is fenced", 5 * time.Second},
-	{Rejoined, DoorLedger, "record that %[1]s follows again", 5 * time.Second},
+	{Rejoined, DoorLedger, "record that %[1]s is no longer deposed", 5 * time.Second},
 }
 
 // Verb returns the row of the action; ok is false for a word that is no action.

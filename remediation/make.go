@@ -95,7 +95,9 @@ func (m *maker) opening() {
 	open, isOpen := in.Open[name]
 	m.gates.check(GateOpen, !isOpen, "no other recovery of the cluster is open", fmt.Sprintf("recovery %s of %s is still open", open.ID, open.Failed))
 	if m.goal.Trigger != TriggerOperator {
-		m.cooldown()
+		if m.goal.Kind != analysis.RecoveryFence && m.goal.Kind != analysis.RecoveryRejoin {
+			m.cooldown() // a fence never waits
+		}
 		m.gates.check(GateBreaker, m.policy.Breaker == "", "the breaker is closed", m.policy.Breaker)
 	}
 }

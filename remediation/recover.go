@@ -41,9 +41,10 @@ type Result struct {
 
 // limits of one run. A plan is a few rounds long; what needs more is going in circles.
 const (
-	maxRounds       = 100
-	maxAttempts     = 3 // of one step on one instance, before it is given up
+	maxRounds       = 5000 // most of them looks at somebody who is connecting
+	maxAttempts     = 3    // of one step on one instance, before it is given up
 	connectPatience = 10 * time.Second
+	lookAgain       = 10 * time.Millisecond // between two looks at somebody who is connecting
 )
 
 // Recover repeats observe, plan and act until the goal holds, is refused or is given up. On refusal or failure everything that was stopped is
@@ -137,6 +138,7 @@ func (r *run) wait(ctx context.Context, plan Plan) (Result, bool) {
 		r.waiting, r.stop = context.WithTimeout(ctx, connectPatience)
 	}
 	if r.waiting.Err() == nil {
+		pause(ctx, lookAgain)
 		return Result{}, false
 	}
 	r.stop()
@@ -148,6 +150,13 @@ func (r *run) wait(ctx context.Context, plan Plan) (Result, bool) {
 	r.attempts[attempt{"wait", ""}]++
 	r.giveUp(plan)
 	return Result{}, false
+}
+
+// pause lets a moment pass, or the context end.
+func pause(ctx context.Context, moment time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, moment)
+	defer cancel()
+	<-ctx.Done()
 }
 
 // giveUp notes as lost whoever the plan is waiting for.

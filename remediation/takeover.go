@@ -186,8 +186,11 @@ func (m *maker) abandonTakeover() (Plan, error) {
 		return m.finishTakeover() // it is open already: the only way is forward
 	}
 	var stages []Stage
-	if m.goal.Successor != "" {
-		stages = append(stages, Stage{Phase: PhaseDecide, Steps: []Step{{Action: AgreePrimary, On: m.goal.Failed, Why: "the takeover was given up"}}})
+	if m.goal.Successor != "" && m.snap.Intents.Clusters[m.cluster.Name].Primary != m.goal.Failed {
+		stages = append(stages, Stage{Phase: PhaseDecide, Steps: []Step{
+			{Action: Rejoined, On: m.goal.Failed, Why: "the takeover was given up: it is the primary as before"},
+			{Action: AgreePrimary, On: m.goal.Failed, Why: "the takeover was given up"},
+		}})
 	}
 	if m.failed.Up() && !m.failed.Writable() {
 		stages = append(stages, Stage{Phase: PhaseRestore, Steps: []Step{{Action: Unfence, On: m.goal.Failed, Flavor: m.failed.Facts.Version.Flavor,

@@ -2,6 +2,7 @@ package topology
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -81,15 +82,19 @@ func (s *Snapshot) name(groups []component) []component {
 			rest = append(rest, g)
 		}
 	}
+	free := func(name string) bool {
+		_, taken := index[name]
+		_, known := s.Intents.Clusters[name]
+		return !taken && !known
+	}
 	for _, g := range rest {
 		root := s.chooseRoot(g.members, "")
 		g.name = string(root.Instance)
-		if alias := aliasOf(root, g.members); alias != "" {
-			_, taken := index[alias]
-			_, known := s.Intents.Clusters[alias]
-			if !taken && !known {
-				g.name = alias
-			}
+		if alias := aliasOf(root, g.members); alias != "" && free(alias) {
+			g.name = alias
+		}
+		for n := 2; !free(g.name); n++ { // the ledger may call another cluster by the name of this root, which led it once
+			g.name = fmt.Sprintf("%s~%d", root.Instance, n)
 		}
 		put(g)
 	}

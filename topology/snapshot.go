@@ -202,12 +202,16 @@ func (s *Snapshot) CutOff(replica *Instance) bool {
 }
 
 // receives reports whether a connected receiver has heard from its source recently enough. While the source fails to answer us, recently is
-// after the failure began: what was on its way until then is no sign of life, and a connection made since then is one.
+// after the failure began and a moment ago: what was on its way until then is no sign of life. A connection made since then is one, for as long
+// as a silent one would be believed.
 func (s *Snapshot) receives(replica *Instance, c Channel, source *Instance) bool {
-	if source != nil && source.Failures > 0 {
-		return c.HeardAt.After(source.FailingSince.Add(s.Patience.Settle)) || c.ReceiverSince.After(source.FailingSince)
+	fresh := s.freshness(replica)
+	if source == nil || source.Failures == 0 {
+		return s.At.Sub(c.HeardAt) <= fresh
 	}
-	return s.At.Sub(c.HeardAt) <= s.freshness(replica)
+	streams := c.HeardAt.After(source.FailingSince.Add(s.Patience.Settle)) && s.At.Sub(c.HeardAt) <= 4*s.Patience.Settle
+	reconnected := c.ReceiverSince.After(source.FailingSince) && s.At.Sub(c.ReceiverSince) <= fresh
+	return streams || reconnected
 }
 
 // freshness is how long a connected receiver may hear nothing and still count as receiving.

@@ -82,17 +82,17 @@ var (
 	testimonyNames = []string{"unknown", "receives", "silent", "lost it", "mute"}
 )
 
-// word is any of the closed sets above: a small number that is written as its name.
-type word interface{ ~uint8 }
+// closedSet is any of the closed sets above: a small number that is written as its name.
+type closedSet interface{ ~uint8 }
 
-func nameOf[W word](names []string, w W) string {
+func nameOf[W closedSet](names []string, w W) string {
 	if int(w) < len(names) {
 		return names[w]
 	}
 	return fmt.Sprintf("invalid(%d)", w)
 }
 
-func readWord[W word](names []string, what string, text []byte, w *W) error {
+func readWord[W closedSet](names []string, what string, text []byte, w *W) error {
 	for i, name := range names {
 		if name == string(text) {
 			*w = W(i)

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // StopAppliers stops the applier of every replica; receivers go on.
@@ -41,18 +42,29 @@ func (t *Topology) Backlog(ctx context.Context, n int) (Report, error) {
 
 // waitReceived waits until the direct replicas have read all that the primary wrote.
 func (t *Topology) waitReceived(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
 	primary := t.Primary()
-	file, position, err := primary.BinlogPosition(ctx)
-	if err != nil {
-		return err
-	}
 	return each(t.Replicas(), func(_ int, s *Server) error {
-		return poll(ctx, func() (bool, error) {
+		var last Replication
+		var written string
+		err := poll(ctx, func() (bool, error) {
+			// Anew each time: a statement whose client is gone may still commit.
+			file, position, err := primary.BinlogPosition(ctx)
+			if err != nil {
+				return false, err
+			}
+			written = file + ":" + position
 			r, is, err := s.Replication(ctx)
 			if err != nil || !is || r.Source != primary.Addr() {
 				return true, err
 			}
-			return r.ReadPosition == file+":"+position, nil
+			last = r
+			return r.ReadPosition == written, nil
 		})
+		if err != nil {
+			return fmt.Errorf("%s has received %s of %s: %w", s, last.ReadPosition, written, err)
+		}
+		return nil
 	})
 }

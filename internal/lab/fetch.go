@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,18 +19,27 @@ type packageSet struct {
 	suite    string
 	packages []string
 	size     string // of the download, for the progress line
+
+	// Programs that look for their data at an absolute path, and that path.
+	fixed []string
+	data  string
 }
 
 func mysqlPackages() packageSet {
-	return packageSet{"mysql", "sid", []string{"mysql-server-core", "mysql-client-core"}, "75 MB"}
+	return packageSet{name: "mysql", suite: "sid", size: "about 75 MB",
+		packages: []string{"mysql-server-core", "mysql-client-core"}}
 }
 
 func mariadbPackages() packageSet {
-	return packageSet{"mariadb", "bookworm", []string{"mariadb-server-core"}, "45 MB"}
+	return packageSet{name: "mariadb", suite: "bookworm", size: "about 30 MB",
+		packages: []string{"mariadb-server-core"}}
 }
 
 func prometheusPackages() packageSet {
-	return packageSet{"prometheus", "bookworm", []string{"prometheus", "prometheus-alertmanager"}, "60 MB"}
+	return packageSet{name: "prometheus", suite: "bookworm", size: "about 60 MB",
+		packages: []string{"prometheus", "prometheus-alertmanager"},
+		fixed:    []string{"usr/bin/prometheus", "usr/bin/prometheus-alertmanager"},
+		data:     "/usr/share/prometheus"}
 }
 
 // fetch returns the root of an unpacked set. Whoever comes first downloads it;
@@ -68,6 +78,11 @@ func (l *Lab) fetch(ctx context.Context, set packageSet) (string, error) {
 	if err := l.unpack(ctx, temp); err != nil {
 		return "", fmt.Errorf("fetch %s: %w", set.name, err)
 	}
+	for _, program := range set.fixed {
+		if err := relocate(filepath.Join(temp, "root", program), set.data); err != nil {
+			return "", fmt.Errorf("fetch %s: %w", set.name, err)
+		}
+	}
 	if err := os.Rename(filepath.Join(temp, "root"), root); err != nil {
 		return "", fmt.Errorf("fetch %s: %w", set.name, err)
 	}
@@ -104,6 +119,9 @@ func (l *Lab) download(ctx context.Context, apt aptSource, set packageSet, dir s
 		"APT::Sandbox::User=root",
 		// Foreign architectures would double the lists.
 		"APT::Architectures=" + apt.architecture,
+		// A mirror may be frozen. What it has is signed all the same, and
+		// good enough for servers that live for minutes on a loopback port.
+		"Acquire::Check-Valid-Until=false",
 		"Acquire::Languages=none",
 		"Acquire::Retries=3",
 	} {
@@ -146,6 +164,24 @@ func (l *Lab) unpack(ctx context.Context, dir string) error {
 		}
 	}
 	return nil
+}
+
+// relocate makes a program look for its data below the working directory. It
+// replaces the absolute path by a relative one of the same length: Debian's
+// Alertmanager does not start without its templates, and there is no option
+// that says where they are.
+func relocate(program, data string) error {
+	info, err := os.Stat(program)
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(program)
+	if err != nil {
+		return err
+	}
+	here := "." + strings.Repeat("/", len(data)-1)
+	text = bytes.ReplaceAll(text, []byte(data), []byte(here))
+	return os.WriteFile(program, text, info.Mode())
 }
 
 // loaderOf returns the dynamic loader of an unpacked root with its library

@@ -74,6 +74,16 @@ func poll(ctx context.Context, holds func() (bool, error)) error {
 	}
 }
 
+// pause waits, or returns early when ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
 // isModuleRoot reports whether dir holds the go.mod of Baton.
 func isModuleRoot(dir string) bool {
 	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))

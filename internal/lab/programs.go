@@ -18,6 +18,7 @@ type program struct {
 	path    string
 	loader  []string // dynamic loader and its arguments, for a program of an unpacked root
 	root    string   // the unpacked root; empty for an installed program
+	dir     string   // the working directory it needs, if any
 	version version
 	env     string // the variable that names another one
 }
@@ -25,7 +26,9 @@ type program struct {
 // command runs the program, through the loader of its own root where it has one.
 func (p *program) command(args ...string) *exec.Cmd {
 	argv := slices.Concat(p.loader, []string{p.path}, args)
-	return exec.Command(argv[0], argv[1:]...)
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Dir = p.dir
+	return cmd
 }
 
 // A programKind is a program that a Lab knows how to find.
@@ -108,6 +111,9 @@ func (l *Lab) search(ctx context.Context, kind programKind) (*program, error) {
 		return nil, fmt.Errorf("%s: %w", kind.name, errors.Join(unfit, err))
 	}
 	p := &program{path: filepath.Join(root, kind.inRoot), root: root}
+	if slices.Contains(kind.packages.fixed, kind.inRoot) {
+		p.dir = filepath.Join(root, kind.packages.data)
+	}
 	if p.loader, err = loaderOf(root); err != nil {
 		return nil, fmt.Errorf("%s: %w", kind.name, err)
 	}

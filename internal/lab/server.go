@@ -107,9 +107,21 @@ func (s *Server) Restart(ctx context.Context) error {
 // Kill sends SIGKILL and returns at once; Wait tells when the server is gone.
 func (s *Server) Kill() error { return s.signal(syscall.SIGKILL) }
 
-// Freeze stops the server without ending it: its connections stay, and
-// nothing answers.
-func (s *Server) Freeze() error { return s.signal(syscall.SIGSTOP) }
+// Freeze stops the server without ending it, and returns when it has stopped:
+// its connections stay, and nothing answers.
+func (s *Server) Freeze() error {
+	if err := s.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	for pid := s.PID(); pid != 0 && !stopped(pid); {
+		if pause(ctx, time.Millisecond); ctx.Err() != nil {
+			return fmt.Errorf("%s does not stop", s)
+		}
+	}
+	return nil
+}
 
 // Thaw lets a frozen server go on.
 func (s *Server) Thaw() error { return s.signal(syscall.SIGCONT) }

@@ -297,15 +297,6 @@ func (w *Writer) record(seq uint64, server int) {
 	}
 }
 
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
 // refused reports whether the server answered that it is read-only: 1290, or
 // 1836 in the words of a server that closes itself.
 func refused(err error) bool {

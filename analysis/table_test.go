@@ -1,0 +1,9 @@
+package analysis
+
+import "testing"
+
+func TestTableIsValid(t *testing.T) {
+	if err := Validate(Table); err != nil {
+		t.Error(err)
+	}
+}

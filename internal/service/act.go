@@ -1,0 +1,152 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/batondb/baton/analysis"
+	"github.com/batondb/baton/ledger"
+	"github.com/batondb/baton/remediation"
+	"github.com/batondb/baton/topology"
+)
+
+// leader is what this node does while it leads: take up what is open, name what is new, act on what fires.
+type leader struct {
+	engine     *engine
+	ledger     *ledger.Ledger
+	recoveries *recoveries
+	names      *names
+	metrics    *recoveryMetrics
+	logger     *slog.Logger
+
+	mu       sync.Mutex
+	term     context.Context          // of the present leadership; nil while another leads
+	refusals map[analysis.Key]refusal // the last one of each incident, so that each is told once
+	tested   map[topology.InstanceID]time.Time
+}
+
+type refusal struct {
+	reason remediation.GateName
+	text   string
+	at     time.Time
+}
+
+// testAgain is how long after a test of the links to a silent source the same test may be made again.
+const testAgain = 200 * time.Millisecond
+
+// lead runs for one term. Whoever it started has ended when it returns.
+func (l *leader) lead(ctx context.Context) error {
+	l.setTerm(ctx)
+	defer l.setTerm(nil)
+	defer l.recoveries.wait()
+	l.recoveries.resume(ctx)
+	for {
+		judged := l.engine.judged()
+		j := l.engine.newest.Load()
+		l.names.keep(ctx, j.snapshot)
+		l.act(ctx, j)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-judged:
+		}
+	}
+}
+
+func (l *leader) setTerm(ctx context.Context) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.term = ctx
+	l.refusals = make(map[analysis.Key]refusal)
+	l.tested = make(map[topology.InstanceID]time.Time)
+}
+
+// act considers every firing incident that nothing hides.
+func (l *leader) act(ctx context.Context, j *judgement) {
+	known := make(map[analysis.Key]bool)
+	for _, i := range j.incidents {
+		f := i.Finding
+		known[f.Key()] = true
+		if i.State != analysis.Firing || f.Masked() || !remediation.Plans(f.Recovery) || l.recoveries.busy(f.Cluster) {
+			continue
+		}
+		l.consider(ctx, j.snapshot, f)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for k := range l.refusals {
+		if !known[k] {
+			delete(l.refusals, k)
+		}
+	}
+}
+
+// consider plans a recovery of a finding and starts it unless it is refused.
+func (l *leader) consider(ctx context.Context, snap *topology.Snapshot, f analysis.Finding) {
+	goal := complete(remediation.Goal{
+		Kind: f.Recovery, Rule: f.Rule, Failed: f.Instance, Trigger: remediation.TriggerFinding, By: "baton", Reason: f.Sentence,
+	}, snap)
+	if isTest(f.Recovery) {
+		l.test(ctx, goal, snap.At)
+		return
+	}
+	plan, err := remediation.Make(goal, snap, l.recoveries.policy(goal.Cluster, goal.Kind))
+	var no *remediation.Refusal
+	if errors.As(err, &no) {
+		l.refused(f, no, snap.At)
+		return
+	}
+	if err != nil || plan.Complete {
+		return
+	}
+	if _, err := l.recoveries.start(ctx, goal, plan); err != nil && ctx.Err() == nil {
+		l.logger.Error("a recovery could not be opened", "cluster", goal.Cluster, "rule", f.Rule, "err", err)
+	}
+}
+
+// isTest reports whether a recovery only gathers evidence.
+func isTest(kind analysis.RecoveryKind) bool {
+	return kind == analysis.RecoveryReprobe || kind == analysis.RecoveryRestartReceivers
+}
+
+// test lets replicas test their link to a source that does not answer us.
+func (l *leader) test(ctx context.Context, goal remediation.Goal, at time.Time) {
+	l.mu.Lock()
+	last := l.tested[goal.Failed]
+	l.mu.Unlock()
+	if at.Sub(last) < testAgain || l.recoveries.policy(goal.Cluster, goal.Kind).Autonomy != remediation.Auto {
+		return
+	}
+	if l.recoveries.test(ctx, goal) {
+		l.mu.Lock()
+		l.tested[goal.Failed] = at
+		l.mu.Unlock()
+	}
+}
+
+// refused records a refusal. The same one is told once, not with every judgement.
+func (l *leader) refused(f analysis.Finding, no *remediation.Refusal, at time.Time) {
+	l.mu.Lock()
+	last, known := l.refusals[f.Key()]
+	l.refusals[f.Key()] = refusal{no.Reason, no.Text, at}
+	l.mu.Unlock()
+	if known && last.reason == no.Reason {
+		return
+	}
+	l.metrics.skipped(f.Cluster, f.Rule, string(no.Reason))
+	l.logger.Warn("no recovery", "cluster", f.Cluster, "instance", f.Instance, "rule", f.Rule, "action", f.Recovery, "reason", no.Reason, "text", no.Text)
+}
+
+// leading returns the context of the present term, or ErrNotLeader.
+func (l *leader) leading() (context.Context, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.term == nil {
+		p := l.ledger.Leader()
+		return nil, ledger.ErrNotLeader{Leader: p.ID, LeaderAPI: p.API}
+	}
+	return l.term, nil
+}
