@@ -10,22 +10,23 @@ import (
 
 // Area is the whole fleet, one region or one data centre, with the arithmetic of the fleet rules. A cluster lies where its primary does.
 //
-// Isolation asks how much of what answered this node a moment ago has stopped to. An instance counts where the newest attempt of this node tells
-// anything and nobody asked to ignore it: as Seen when it answers now or is lost, as lost when it does not answer now, did within Policy.Together
-// before it began to fail, and no majority of several nodes confirms it. Lost is the largest group of lost instances that began to fail together: each
-// within Policy.Together of the one before. It does not shrink while time passes: an isolation that lasts stays one. A host is lost with the last
-// instance on it: one server that still answers proves that its host can be reached.
+// Isolation asks how much of what answered this node a moment ago has stopped to. An instance counts as seen where nobody asked to ignore it and it
+// answers this node now or is lost. It is lost where it does not answer this node, completed an answer within Policy.Together before it began to fail,
+// and no majority of several nodes confirms that it cannot be reached. Lost is the largest group of lost instances that began to fail together: each
+// within Policy.Together of the one before. The group does not shrink while time passes: an isolation that lasts stays one. What is cut off are hosts,
+// so the majority is one of hosts: a host is seen with any instance on it, and lost when all that are seen there are in the group. One server that
+// still answers proves that its host can be reached.
 //
 // A storm asks how many primaries are down. Fallen is the largest group of them that fell together, in the same sense.
 type Area struct {
 	Name string // "fleet", "region eu" or "data center eu-1"
 
 	Seen, Lost           int // instances
-	SeenHosts, LostHosts int
-	LostSince            time.Time // first of the lost
+	SeenHosts, LostHosts int // counted only where most of them can be lost
+	LostSince            time.Time
 
-	Primaries   int // known, and nobody asked to ignore them
-	Fallen      []topology.InstanceID
+	Clusters    int                   // in which an instance answers or fails that nobody asked to ignore
+	Fallen      []topology.InstanceID // primaries
 	FallenSince time.Time
 }
 
@@ -38,50 +39,37 @@ func Areas(s *topology.Snapshot, p Policy) []Subject {
 }
 
 func areas(s *topology.Snapshot, p *Policy) []Subject {
-	index := map[string]*survey{}
-	var order []*survey
-	at := func(name string) *survey {
-		a := index[name]
-		if a == nil {
-			a = &survey{area: &Area{Name: name}}
-			index[name] = a
-			order = append(order, a)
-		}
-		return a
-	}
-	fleet := at(fleetName)
-	var dc, region *survey
-	var dcName, regionName string
+	fleet := &survey{area: &Area{Name: fleetName}}
+	regions := places{prefix: "region ", byName: map[string]*survey{}}
+	centers := places{prefix: "data center ", byName: map[string]*survey{}}
 	for _, c := range s.Clusters {
-		primary := s.Instance(c.Primary)
-		if primary == nil {
+		if c.Answering+c.Failing == 0 {
+			continue
+		}
+		at := [...]*survey{fleet, regions.at(c.Region), centers.at(c.DataCenter)}
+		for _, a := range at {
+			if a != nil {
+				a.area.Clusters++
+			}
+		}
+		fleet.area.Seen += c.Answering
+		if c.Failing == 0 {
 			continue
 		}
 		for _, m := range c.Members {
-			fleet.see(s, m, p)
+			fleet.lose(s, m, p)
 		}
-		if primary.Downtimed || primary.Attempted.IsZero() {
-			continue
-		}
-		fleet.primary(s, primary)
-		// Neighbours in the table mostly lie in one place: the maps are asked only when that changes.
-		if f := &primary.Facts; f.Region != "" {
-			if region == nil || regionName != f.Region {
-				region, regionName = at("region "+f.Region), f.Region
+		if primary := s.Instance(c.Primary); primary != nil && primary.Down && !primary.Downtimed {
+			for _, a := range at {
+				a.fall(s, primary)
 			}
-			region.primary(s, primary)
-		}
-		if f := &primary.Facts; f.DataCenter != "" {
-			if dc == nil || dcName != f.DataCenter {
-				dc, dcName = at("data center "+f.DataCenter), f.DataCenter
-			}
-			dc.primary(s, primary)
 		}
 	}
-	slices.SortFunc(order[1:], func(a, b *survey) int { return strings.Compare(a.area.Name, b.area.Name) })
-	subjects := make([]Subject, 0, len(order))
-	for n, a := range order {
-		if n > 0 && a.area.Primaries == fleet.area.Primaries {
+	all := append([]*survey{fleet}, append(regions.all, centers.all...)...)
+	slices.SortFunc(all[1:], func(a, b *survey) int { return strings.Compare(a.area.Name, b.area.Name) })
+	subjects := make([]Subject, 0, len(all))
+	for n, a := range all {
+		if n > 0 && a.area.Clusters == fleet.area.Clusters {
 			continue // it is the fleet under another name
 		}
 		a.conclude(s, p)
@@ -90,13 +78,30 @@ func areas(s *topology.Snapshot, p *Policy) []Subject {
 	return subjects
 }
 
-// covers reports whether a cluster lies in the area.
-func (a *Area) covers(s *topology.Snapshot, c *topology.Cluster) bool {
-	if a.Name == fleetName {
-		return true
+// places finds the survey of a region or a data centre by its name.
+type places struct {
+	prefix string
+	all    []*survey
+	byName map[string]*survey
+}
+
+// at returns nil for an empty name.
+func (p *places) at(name string) *survey {
+	if name == "" {
+		return nil
 	}
-	primary := s.Instance(c.Primary)
-	return primary != nil && (a.Name == "region "+primary.Facts.Region || a.Name == "data center "+primary.Facts.DataCenter)
+	a := p.byName[name]
+	if a == nil {
+		a = &survey{area: &Area{Name: p.prefix + name}}
+		p.byName[name] = a
+		p.all = append(p.all, a)
+	}
+	return a
+}
+
+// covers reports whether a cluster lies in the area.
+func (a *Area) covers(c *topology.Cluster) bool {
+	return a.Name == fleetName || a.Name == "region "+c.Region || a.Name == "data center "+c.DataCenter
 }
 
 // survey is an Area on its way.
@@ -112,25 +117,27 @@ type fall struct {
 	instance *topology.Instance
 }
 
-func (a *survey) see(s *topology.Snapshot, i *topology.Instance, p *Policy) {
-	if i.Downtimed {
+func (a *survey) lose(s *topology.Snapshot, i *topology.Instance, p *Policy) {
+	if !isSeen(s, i, p) || i.Reach.Alive() {
 		return
 	}
-	reach, _ := s.Here(i)
-	switch {
-	case reach.Alive():
-		a.area.Seen++
-	case reach.Unreachable() && !i.FailingSince.IsZero() && i.FailingSince.Sub(i.Facts.At) <= p.Together:
-		a.area.Seen++
-		if s.Nodes == 1 || !i.Agreed.Unreachable() {
-			a.lost = append(a.lost, fall{i.FailingSince, i})
-		}
+	a.area.Seen++
+	if s.Nodes == 1 || !i.Agreed.Unreachable() {
+		a.lost = append(a.lost, fall{i.FailingSince, i})
 	}
 }
 
-func (a *survey) primary(s *topology.Snapshot, i *topology.Instance) {
-	a.area.Primaries++
-	if !i.Down {
+// isSeen reports whether an instance counts: it answers, or answered when it began to fail.
+func isSeen(s *topology.Snapshot, i *topology.Instance, p *Policy) bool {
+	if i.Downtimed {
+		return false
+	}
+	reach, _ := s.Here(i)
+	return reach.Alive() || reach.Unreachable() && !i.FailingSince.IsZero() && i.FailingSince.Sub(i.Facts.At) <= p.Together
+}
+
+func (a *survey) fall(s *topology.Snapshot, i *topology.Instance) {
+	if a == nil {
 		return
 	}
 	at := i.FailingSince
@@ -146,7 +153,8 @@ func (a *survey) conclude(s *topology.Snapshot, p *Policy) {
 	if len(lost) > 0 {
 		a.area.LostSince = lost[0].at
 	}
-	if 2*len(lost) > a.area.Seen { // hosts are worth counting only where they can matter
+	// An instance that is not seen hides at most one host, and one that is lost loses at most one.
+	if 2*len(lost) > s.Hosts()-(s.Len()-a.area.Seen) {
 		a.countHosts(s, lost, p)
 	}
 	fallen := together(a.fallen, p.Together)
@@ -189,8 +197,7 @@ func (a *survey) countHosts(s *topology.Snapshot, lost []fall, p *Policy) {
 	reachable := make(map[string]bool) // by host: some instance on it is not lost
 	for _, c := range s.Clusters {
 		for _, m := range c.Members {
-			probe := survey{area: &Area{}}
-			if probe.see(s, m, p); probe.area.Seen == 0 {
+			if !isSeen(s, m, p) {
 				continue
 			}
 			host := m.Instance.Host()

@@ -229,14 +229,11 @@ var (
 	enoughLost = cond("has lost, together, at least as many instances as the policy says", func(s Subject) bool {
 		return s.Area.Lost >= s.Policy.IsolatedAtLeast
 	})
-	mostLost = cond("has lost, together and as this node alone sees it, more than half of the instances that answered a moment before", func(s Subject) bool {
-		return 2*s.Area.Lost > s.Area.Seen
-	})
 	mostHostsLost = cond("has lost, together and as this node alone sees it, more than half of the hosts that answered a moment before", func(s Subject) bool {
 		return 2*s.Area.LostHosts > s.Area.SeenHosts
 	})
 	stormy = cond("has more primaries down together than the policy allows, by number or by share", func(s Subject) bool {
 		n := len(s.Area.Fallen)
-		return n > s.Policy.StormPrimaries || n >= s.Policy.StormAtLeast && float64(n) >= s.Policy.StormShare*float64(s.Area.Primaries)
+		return n > s.Policy.StormPrimaries || n >= s.Policy.StormAtLeast && float64(n) >= s.Policy.StormShare*float64(s.Area.Clusters)
 	})
 )

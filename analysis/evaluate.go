@@ -21,7 +21,7 @@ func Evaluate(s *topology.Snapshot, table []*Rule, p Policy) []Finding {
 		if len(list) == 0 {
 			continue
 		}
-		mask(s, c, list, fleet)
+		mask(c, list, fleet)
 		for n := range list {
 			out = append(out, list[n].Finding)
 		}
@@ -44,7 +44,7 @@ func EvaluateCluster(s *topology.Snapshot, cluster string, table []*Rule, p Poli
 	if fleetMatters(table, list) {
 		fleet = judgeFleet(table, areas(s, &p))
 	}
-	mask(s, c, list, fleet)
+	mask(c, list, fleet)
 	out := make([]Finding, len(list))
 	for n := range list {
 		out[n] = list[n].Finding
@@ -170,7 +170,7 @@ func fleetMatters(table []*Rule, list []found) bool {
 }
 
 // mask marks what others hide. A hidden finding hides others all the same: what it explains is explained, whether it is worth telling or not.
-func mask(s *topology.Snapshot, c *topology.Cluster, list, fleet []found) {
+func mask(c *topology.Cluster, list, fleet []found) {
 	type spot struct {
 		rule *Rule
 		at   topology.InstanceID
@@ -180,7 +180,7 @@ func mask(s *topology.Snapshot, c *topology.Cluster, list, fleet []found) {
 		index[spot{list[n].rule, list[n].Instance}] = &list[n]
 	}
 	for n := range fleet {
-		if !fleet[n].area.covers(s, c) {
+		if !fleet[n].area.covers(c) {
 			continue
 		}
 		for _, r := range fleet[n].rule.Masks {

@@ -66,7 +66,7 @@ var ObserverIsolated = &Rule{
 		"Check the network of this node and of the other nodes of Baton first.",
 	Severity: Critical,
 	Scope:    ScopeFleet,
-	When:     []Condition{enoughLost, mostLost, mostHostsLost},
+	When:     []Condition{enoughLost, mostHostsLost},
 	Masks:    append([]*Rule{FailureStorm}, outages...),
 	Recovery: RecoveryNone,
 	Why:      whyIsolated,

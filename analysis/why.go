@@ -132,7 +132,7 @@ func whyStormy(s Subject) (string, time.Time) {
 	for n, id := range a.Fallen {
 		names[n] = string(id)
 	}
-	return fmt.Sprintf("In the %s %d of %s are down together, the first for %s: %s.", a.Name, len(a.Fallen), primaries(a.Primaries),
+	return fmt.Sprintf("In the %s the primaries of %d of %s are down together, the first for %s: %s.", a.Name, len(a.Fallen), times(a.Clusters, "cluster"),
 		ago(s.Snapshot.At, a.FallenSince), some(names, ", ")), a.FallenSince
 }
 
@@ -249,8 +249,6 @@ func some(list []string, sep string) string {
 }
 
 func times(n int, what string) string { return fmt.Sprintf("%d %s", n, plural(n, what, what+"s")) }
-
-func primaries(n int) string { return fmt.Sprintf("%d %s", n, plural(n, "primary", "primaries")) }
 
 func plural(n int, one, many string) string {
 	if n == 1 {

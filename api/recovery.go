@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/batondb/baton/analysis"
 	"github.com/batondb/baton/ledger"
@@ -273,7 +274,7 @@ func (s *stream) send(p Progress) error {
 	if err != nil {
 		return err
 	}
-	_ = s.rc.SetWriteDeadline(p.deadline()) // where the connection has none there is none to set
+	_ = s.rc.SetWriteDeadline(time.Now().Add(streamPatience)) // where the connection has none there is none to set
 	if _, err := s.w.Write(append(raw, '\n')); err != nil {
 		return err
 	}

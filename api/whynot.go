@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -17,13 +16,15 @@ import (
 const (
 	gateLeader  = "leader"
 	gatePrimary = "primary"
+	gatePlan    = "plan"
 )
 
 // cannotConnect is the error of a receiver whose source is gone.
 const cannotConnect = 2003
 
 // withoutPrimary builds the cluster as it would be the moment after its primary died: the primary refuses connections, a majority of nodes sees it,
-// and the replicas that received from it have lost it. Only this cluster is built: whatever its gates ask about is in it or in the intents.
+// and the replicas that received from it have lost it. Only this cluster is built: whatever its gates ask about is in it or in the intents. The votes
+// about other members are left out, because an instance that this node cannot reach is of no use to the plan, whatever the others say.
 func withoutPrimary(snap *topology.Snapshot, c *topology.Cluster) *topology.Snapshot {
 	in := topology.Input{At: snap.At, Nodes: snap.Nodes, Intents: snap.Intents, Patience: snap.Patience}
 	// The other clusters have a say in how an unnamed one is called; without them its name is pinned, so that pauses still find it.
@@ -94,7 +95,7 @@ func (s *Server) showWhyNot(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) whyNot(v *view, c *topology.Cluster) WhyNot {
 	policy := s.Fleet.Policy(c.Name)
-	out := WhyNot{At: v.snap.At, Cluster: c.Name, Primary: string(c.Primary), Autonomy: string(policy.Autonomy), Gates: []Gate{}, Missing: []Gate{}}
+	out := WhyNot{At: v.snap.At, Cluster: c.Name, Primary: string(c.Primary), Autonomy: string(policy.Autonomy), Gates: []Gate{}, Missing: []Gate{}, Candidates: []Candidate{}}
 	if p, ok := v.state.Paused(c.Name, analysis.DeadPrimary.Name, v.at); ok {
 		out.Paused = pointer(pauseOf(p))
 	}
@@ -111,11 +112,22 @@ func (s *Server) whyNot(v *view, c *topology.Cluster) WhyNot {
 	goal := goalOf(snap, snap.Instance(c.Primary), remediation.Goal{
 		Kind: analysis.RecoveryFailover, Rule: analysis.DeadPrimary.Name, Trigger: remediation.TriggerFinding, By: "baton",
 	})
-	plan, err := remediation.Make(goal, snap, policy)
-	out.Plan = pointer(planOf(plan, err))
-	out.Gates = append(out.Gates, out.Plan.Gates...)
-	if err != nil && !errors.As(err, new(*remediation.Refusal)) {
-		out.Gates = append(out.Gates, Gate{Name: "plan", Verdict: "fail", Evidence: err.Error()})
+	made, err := remediation.Make(goal, snap, policy)
+	plan := planOf(made, err)
+	for _, g := range plan.Gates {
+		if out.Hypothetical && g.Name == string(remediation.GateFinding) && g.Passes() {
+			g.Evidence = fmt.Sprintf("supposed: %s refuses connections, and its replicas have lost it", c.Primary)
+		}
+		out.Gates = append(out.Gates, g)
+	}
+	if err != nil && plan.Refusal == nil {
+		out.Gates = append(out.Gates, Gate{Name: gatePlan, Verdict: "fail", Evidence: err.Error()})
+	}
+	out.AtRisk, out.Candidates = plan.AtRisk, append(out.Candidates, plan.Candidates...)
+	for _, candidate := range plan.Candidates {
+		if candidate.Chosen {
+			out.Successor = candidate.Instance
+		}
 	}
 	return out.conclude()
 }
@@ -146,7 +158,7 @@ func (w WhyNot) conclude() WhyNot {
 		when = "Whatever failed"
 	}
 	if w.Would {
-		w.Sentence = fmt.Sprintf("%s, Baton would promote %s by itself.", when, w.successor())
+		w.Sentence = fmt.Sprintf("%s, Baton would promote %s by itself.", when, w.Successor)
 		return w
 	}
 	var names []string
@@ -155,13 +167,4 @@ func (w WhyNot) conclude() WhyNot {
 	}
 	w.Sentence = fmt.Sprintf("%s, Baton would not act by itself: %s.", when, strings.Join(names, ", "))
 	return w
-}
-
-func (w WhyNot) successor() string {
-	for _, c := range w.Plan.Candidates {
-		if c.Chosen {
-			return c.Instance
-		}
-	}
-	return "a replica"
 }

@@ -191,5 +191,8 @@ type WhyNot struct {
 	Paused       *Pause    `json:"paused,omitempty"`
 	Gates        []Gate    `json:"gates"`   // all of them
 	Missing      []Gate    `json:"missing"` // those that do not pass: what would have to be true and is not
-	Plan         *Plan     `json:"plan,omitempty"`
+
+	Successor  string      `json:"successor,omitempty"` // as seen now
+	Candidates []Candidate `json:"candidates"`
+	AtRisk     string      `json:"at_risk,omitempty"` // transactions that no reachable replica holds
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"regexp"
 	"sync"
 	"time"
 
@@ -18,8 +17,8 @@ type Options struct {
 	Cache  *Cache // nil: a new one. What it holds is where the collector starts from
 
 	Seeds  []topology.InstanceID
-	Ignore []*regexp.Regexp // instances, as host:port, that are never probed
-	Names  *Names           // canonical names of seeds; nil leaves them
+	Ignore func(topology.InstanceID) bool // instances that are never probed; nil ignores nobody
+	Names  *Names                         // canonical names of seeds; nil leaves them
 
 	Interval time.Duration // between two probes of one instance; default 1 s
 

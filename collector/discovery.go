@@ -56,12 +56,7 @@ func (c *Collector) drop(id topology.InstanceID) {
 }
 
 func (c *Collector) ignored(id topology.InstanceID) bool {
-	for _, re := range c.opts.Ignore {
-		if re.MatchString(string(id)) {
-			return true
-		}
-	}
-	return false
+	return c.opts.Ignore != nil && c.opts.Ignore(id)
 }
 
 // recognise finds out whether the server behind a member is one that is known by another name already. The first name stays, unless nobody
@@ -245,6 +240,18 @@ func (c *Collector) unlessSeen(m *member) {
 // Refresh asks instances everything, at once, and returns what came of attempts that began after the call. An instance that is not known is an
 // error, and so is the end of ctx. Run must be running.
 func (c *Collector) Refresh(ctx context.Context, ids ...topology.InstanceID) ([]topology.Observation, error) {
+	c.mu.RLock()
+	for _, id := range ids {
+		if m := c.member(id); m != nil {
+			c.opts.Prober.Refresh(m.id)
+		}
+	}
+	c.mu.RUnlock()
+	return c.Ask(ctx, ids...)
+}
+
+// Ask is Refresh with only the questions of an ordinary probe: one round trip.
+func (c *Collector) Ask(ctx context.Context, ids ...topology.InstanceID) ([]topology.Observation, error) {
 	replies := make([]chan topology.Observation, len(ids))
 	now := time.Now()
 	c.mu.Lock()
@@ -254,7 +261,6 @@ func (c *Collector) Refresh(ctx context.Context, ids ...topology.InstanceID) ([]
 			c.mu.Unlock()
 			return nil, fmt.Errorf("refresh %s: the instance is not known", id)
 		}
-		c.opts.Prober.Refresh(m.id)
 		replies[i] = make(chan topology.Observation, 1)
 		m.waiters = append(m.waiters, waiter{skip: m.running, reply: replies[i]})
 		c.schedule.hurry(m, now)

@@ -29,7 +29,7 @@ func needs(v topology.Version) []need {
 	switch {
 	case v.IsMariaDB() && v.AtLeast(10, 5, 2):
 		return []need{{on: "*.*", privileges: []string{
-			"PROCESS", "RELOAD", "BINLOG MONITOR", "SLAVE MONITOR", "REPLICATION SLAVE",
+			"PROCESS", "RELOAD", "BINLOG MONITOR", "SLAVE MONITOR",
 			"REPLICATION MASTER ADMIN", "REPLICATION SLAVE ADMIN", "READ_ONLY ADMIN", "CONNECTION ADMIN", "BINLOG ADMIN",
 		}}}
 	case v.IsMariaDB() || !v.IsZero() && !v.AtLeast(8, 0, 0):

@@ -161,7 +161,9 @@ func (l driverLog) Print(v ...any) {
 	}
 }
 
-func isEOF(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
+func isEOF(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe)
+}
 
 // isDriverGone reports the driver's own words for a connection that is no more.
 func isDriverGone(err error) bool {

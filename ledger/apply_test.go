@@ -519,6 +519,7 @@ func TestJournalIsBounded(t *testing.T) {
 	if r := s.Recoveries["r1"]; len(r.Steps) != maxSteps || r.StepsDropped != 5000-maxSteps {
 		t.Errorf("%d steps, %d dropped", len(r.Steps), r.StepsDropped)
 	}
+	s = applyFast(t, State{}, opening("r1", "shop"), 0)
 	for i := range maxHooks + 1 {
 		s = applyFast(t, s, ProgressRecovery{ID: "r1", Hooks: []HookRun{{Name: fmt.Sprint(i)}}}, 0)
 	}

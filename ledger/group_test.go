@@ -166,9 +166,67 @@ func TestTransferToNobody(t *testing.T) {
 		if err := g.nodes[first].Transfer(t.Context(), "nobody"); !errors.As(err, new(ErrNotFound)) {
 			t.Errorf("got %v", err)
 		}
+		if err := g.nodes[first].Transfer(t.Context(), g.nodes[first].opts.NodeID); err != nil {
+			t.Errorf("to itself: %v", err)
+		}
 		if err := g.nodes[first].VerifyLeader(t.Context()); err != nil {
 			t.Errorf("it no longer leads: %v", err)
 		}
+	})
+}
+
+// Leadership is handed over once the leader's work has ended, and taken up again when nobody took it.
+func TestTransferWaitsForTheWorkToEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGroup(t)
+		defer g.stop()
+		first := g.leader(0, 1, 2)
+		leader := g.nodes[first]
+		second, _ := others(first)
+		to := g.nodes[second].opts.NodeID
+		g.cutOff(second)
+
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		began, told, finish := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		go func() {
+			_ = leader.WhileLeader(ctx, func(ctx context.Context) error {
+				began <- struct{}{}
+				<-ctx.Done()
+				told <- struct{}{}
+				<-finish
+				return ctx.Err()
+			})
+		}()
+		<-began
+		failed := make(chan error)
+		go func() { failed <- leader.Transfer(t.Context(), to) }()
+		<-told
+		synctest.Wait()
+		if leader.IsLeader() {
+			t.Error("in office although it hands over")
+		}
+		if err := leader.VerifyLeader(t.Context()); err != nil {
+			t.Errorf("raft was told to hand over before the work had ended: %v", err)
+		}
+		finish <- struct{}{}
+		if err := <-failed; err == nil {
+			t.Error("leadership went to a node that cannot be reached")
+		}
+		<-began // again, here
+
+		impatient, giveUp := context.WithCancelCause(t.Context())
+		go func() { failed <- leader.Transfer(impatient, to) }()
+		<-told
+		giveUp(errors.New("took too long"))
+		if err := <-failed; err == nil || !strings.Contains(err.Error(), "took too long") {
+			t.Errorf("got %v", err)
+		}
+		finish <- struct{}{}
+		<-began // again, here
+		cancel()
+		<-told
+		finish <- struct{}{}
 	})
 }
 

@@ -68,7 +68,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 	if l.ran.Swap(true) {
 		return errors.New("run ledger: it ran before")
 	}
-	transport := l.opts.connect(l.listener)
+	transport, closeTransport := l.opts.connect(l.listener)
 	var r *raft.Raft
 	err := guard(func() (err error) {
 		r, err = raft.NewRaft(l.opts.raftConfig(l.notify), l.fsm, l.store.log, l.store.log, l.store.snapshots, transport)
@@ -77,7 +77,8 @@ func (l *Ledger) Run(ctx context.Context) error {
 	if err != nil {
 		l.calls.drain(0)
 		l.terms.stop()
-		return fmt.Errorf("run ledger: %w", errors.Join(err, closeTransport(transport), l.store.log.Close()))
+		closeTransport()
+		return fmt.Errorf("run ledger: %w", errors.Join(err, l.store.log.Close()))
 	}
 	l.watchLeaders(r)
 	l.raft.Store(r)
@@ -91,6 +92,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 	<-ctx.Done()
 	l.leave(r)
 	err = r.Shutdown().Error()
+	closeTransport()
 	close(stop)
 	watching.Wait()
 	if err = errors.Join(err, l.store.log.Close()); err != nil {
@@ -127,13 +129,6 @@ func (l *Ledger) leave(r *raft.Raft) {
 	if err != nil {
 		l.log.Debug("hand leadership on", "err", err) // the others elect a leader when they miss the heartbeat
 	}
-}
-
-func closeTransport(t raft.Transport) error {
-	if c, ok := t.(raft.WithClose); ok {
-		return c.Close()
-	}
-	return nil
 }
 
 // State returns what this node knows, never nil. A follower may be behind the leader by a moment.

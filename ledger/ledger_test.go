@@ -155,6 +155,32 @@ func TestProposeAsyncKeepsTheOrder(t *testing.T) {
 	}
 }
 
+func TestSingleNodeHasNobodyToHandOverTo(t *testing.T) {
+	l, _ := start(t, Options{Dir: t.TempDir()})
+	lead(t, l)
+	if err := l.Transfer(t.Context(), ""); !errors.As(err, new(ErrConflict)) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestProposeGivesUpWithItsContext(t *testing.T) {
+	l, _ := start(t, Options{Dir: t.TempDir()})
+	lead(t, l)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("the client left"))
+	for range 100 { // the answer may be first
+		err := l.Propose(ctx, entry(t, AddSeed{Instance: "db1"}))
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, ErrUncertain) || !strings.Contains(err.Error(), "the client left") {
+			t.Errorf("got %v", err)
+		}
+		return
+	}
+	t.Error("the context was never heeded")
+}
+
 func TestBeforeRun(t *testing.T) {
 	l, err := New(Options{Dir: t.TempDir()})
 	if err != nil {
@@ -388,13 +414,13 @@ func TestLogCutAnywhere(t *testing.T) {
 	dir := t.TempDir()
 	l, stop := start(t, Options{Dir: dir})
 	lead(t, l)
-	propose(t, l, OpenRecovery{ID: "r1", Cluster: "shop", Kind: "failover", Trigger: ByFinding, Plan: json.RawMessage(`"` + strings.Repeat("x", 64<<10) + `"`)})
+	propose(t, l, OpenRecovery{ID: "r1", Cluster: "shop", Kind: "failover", Trigger: ByFinding, Plan: json.RawMessage(`"` + strings.Repeat("x", 20<<10) + `"`)})
 	stop()
 	path := filepath.Join(dir, logFile)
 	whole, err := os.ReadFile(path)
 	must(t, err)
 	refused := 0
-	for size := len(whole); size >= 0; size -= os.Getpagesize() / 2 {
+	for size := len(whole); size >= 0; size -= os.Getpagesize() {
 		must(t, os.WriteFile(path, whole[:size], 0o600))
 		l, err := New(Options{Dir: dir})
 		if err != nil {

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -27,7 +28,10 @@ func Build(in Input) *Snapshot {
 		ids = append(ids, id)
 	}
 	slices.SortFunc(ids, CompareIDs)
-	for _, id := range ids {
+	for n, id := range ids {
+		if n == 0 || id.Host() != ids[n-1].Host() {
+			s.hosts++
+		}
 		i := s.instances[id]
 		if source := s.instances[i.Source]; source != nil && source != i {
 			source.Direct = append(source.Direct, id)
@@ -54,10 +58,7 @@ func (s *Snapshot) With(in Input, sameIntents bool) *Snapshot {
 	next := &Snapshot{
 		At: in.At, Intents: in.Intents, Patience: in.Patience.withDefaults(), Nodes: max(in.Nodes, 1), votes: in.Votes,
 		Clusters: slices.Clone(s.Clusters), clusters: make(map[string]*Cluster, len(s.clusters)),
-		instances: make(map[InstanceID]*Instance, len(s.instances)),
-	}
-	for id, i := range s.instances {
-		next.instances[id] = i
+		instances: maps.Clone(s.instances), hosts: s.hosts,
 	}
 	changed := make(map[InstanceID]Observation, len(in.Observations))
 	for _, o := range in.Observations {
@@ -82,7 +83,7 @@ func (s *Snapshot) refresh(old *Cluster, changed map[InstanceID]Observation, vot
 			o = m.Observation
 		}
 		i := s.instance(o, votes[m.Instance])
-		i.Direct = m.Direct
+		i.Direct, i.stub = m.Direct, m.stub && !ok
 		s.instances[m.Instance] = i
 		group.members = append(group.members, i)
 	}
@@ -97,7 +98,7 @@ func (s *Snapshot) rebuilt(in Input) *Snapshot {
 		seen[o.Instance] = true
 	}
 	for id, i := range s.instances {
-		if !seen[id] && !i.stub() {
+		if !seen[id] && !i.stub {
 			all.Observations = append(all.Observations, i.Observation)
 		}
 	}
@@ -127,7 +128,9 @@ func (s *Snapshot) add(c *Cluster) {
 
 func (s *Snapshot) addStub(id InstanceID) {
 	if id != "" && s.instances[id] == nil {
-		s.instances[id] = s.instance(Observation{Instance: id}, nil)
+		i := s.instance(Observation{Instance: id}, nil)
+		i.stub = true
+		s.instances[id] = i
 	}
 }
 

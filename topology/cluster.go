@@ -164,6 +164,16 @@ func (s *Snapshot) arrange(g component) *Cluster {
 	for _, m := range g.members { // circles that hang from nothing
 		place(m, 0)
 	}
+	c.DataCenter, c.Region = root.Facts.DataCenter, root.Facts.Region
+	for _, m := range g.members {
+		switch reach, _ := s.Here(m); {
+		case m.Downtimed:
+		case reach.Alive():
+			c.Answering++
+		case reach.Unreachable():
+			c.Failing++
+		}
+	}
 	return c
 }
 

@@ -68,6 +68,9 @@ func ParseInstanceID(text string, defaultPort int) (InstanceID, error) {
 			return "", fmt.Errorf("instance %q: an IPv6 address with a port is written [address]:port", text)
 		}
 	}
+	if !strings.HasPrefix(text, "[") && strings.ContainsAny(host, "[]") {
+		return "", fmt.Errorf("instance %q: a bracket belongs around an IPv6 address and nowhere else", text)
+	}
 	id := NewInstanceID(host, port)
 	if id == "" {
 		return "", fmt.Errorf("instance %q: the host is missing", text)
@@ -110,5 +113,5 @@ func CompareIDs(a, b InstanceID) int {
 	if c := cmp.Compare(a.Host(), b.Host()); c != 0 {
 		return c
 	}
-	return cmp.Compare(a.Port(), b.Port())
+	return cmp.Or(cmp.Compare(a.Port(), b.Port()), cmp.Compare(a, b))
 }

@@ -10,7 +10,7 @@ import (
 var NotationTime = time.Date(2026, time.January, 2, 3, 4, 5, 0, time.UTC)
 
 // Format writes a snapshot in the notation that Parse reads. Parse gives back the input of the snapshot as far as the notation can say it: it cannot
-// say the flight recorder, who asked for a downtime and why, and fractions of a millisecond, and its moment is always NotationTime.
+// say the flight recorder and fractions of a millisecond, and its moment is always NotationTime.
 //
 // # The notation
 //
@@ -50,7 +50,8 @@ var NotationTime = time.Date(2026, time.January, 2, 3, 4, 5, 0, time.UTC)
 //
 //	baton nodes=3 down_after=2 stale_after=30s fresh_for=10s lost_after=500ms slack=5s settle=250ms
 //	pause fleet|cluster NAME|rule NAME  by= reason= since= for=
-//	maintenance CLUSTER  by= reason= since= for=
+//	downtime INSTANCE  by= reason= since= for=
+//	maintenance CLUSTER|INSTANCE  by= reason= since= for=
 //	vote NODE INSTANCE up|down|timeout|refused|...  failures= ago=
 //	cluster NAME  named alias= primary= primary_uuid= epoch= since= members=ID,ID
 //	open KIND  id= failed= since=
@@ -83,8 +84,8 @@ func Format(s *Snapshot) string {
 // FormatInput writes an input in the notation, as Format does.
 func FormatInput(in Input) string { return Format(Build(in)) }
 
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
+func sortedKeys[K ~string, V any](m map[K]V) []K {
+	keys := make([]K, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)
 	}
@@ -119,16 +120,26 @@ func (f *formatter) top() {
 		}
 		f.line(0, append(words, writeWords(pauseWords, &pausing{s.At, p}, &pausing{at: s.At})...)...)
 	}
-	for _, key := range sortedKeys(s.Intents.Maintenance) {
-		if s.instances[InstanceID(key)] == nil {
-			words := writeWords(holdWords, &holding{s.At, s.Intents.Maintenance[key]}, &holding{at: s.At})
-			f.line(0, append([]string{"maintenance", quoteWord(key)}, words...)...)
-		}
-	}
+	writeHolds(f, "downtime", s.Intents.Downtimes)
+	writeHolds(f, "maintenance", s.Intents.Maintenance)
 	for _, v := range s.votes {
 		words := writeWords(voteWords, &voting{s.At, v}, &voting{at: s.At})
 		f.line(0, append([]string{"vote", quoteWord(v.Node), quoteWord(string(v.Instance))}, words...)...)
 	}
+}
+
+// writeHolds writes the holds that have no instance on whose line they could stand, and those of which a word there would not say enough.
+func writeHolds[K ~string](f *formatter, what string, holds map[K]Hold) {
+	for _, key := range sortedKeys(holds) {
+		if h := holds[key]; !f.fitsWord(InstanceID(key), h) {
+			words := writeWords(holdWords, &holding{f.s.At, h}, &holding{at: f.s.At})
+			f.line(0, append([]string{what, quoteWord(string(key))}, words...)...)
+		}
+	}
+}
+
+func (f *formatter) fitsWord(id InstanceID, h Hold) bool {
+	return f.s.instances[id] != nil && h.Owner == somebody && h.Reason == "" && showAge(f.s.At, h.Since) == "0s"
 }
 
 func (f *formatter) cluster(name string) {
@@ -212,8 +223,12 @@ func unnamedChannel(o *Observation) *Channel {
 func (f *formatter) instance(name string, named bool, i *Instance, parent InstanceID) []string {
 	s, id := f.s, i.Instance
 	actual := &server{at: s.At, heading: name, named: named, o: i.Observation, promotion: s.Intents.PromotionRules[id]}
-	actual.downtime = lookup(s.Intents.Downtimes, id)
-	actual.maintenance = lookup(s.Intents.Maintenance, string(id))
+	if h := lookup(s.Intents.Downtimes, id); h != nil && f.fitsWord(id, *h) {
+		actual.downtime = h
+	}
+	if h := lookup(s.Intents.Maintenance, string(id)); h != nil && f.fitsWord(id, *h) {
+		actual.maintenance = h
+	}
 	actual.deposed = lookup(s.Intents.Deposed, id)
 	actual.quarantined = lookup(s.Intents.Quarantined, id)
 	channels := []*Channel{unnamedChannel(&i.Observation)}

@@ -57,8 +57,10 @@ func (p *parser) pause(d directive) error {
 	return nil
 }
 
-func (p *parser) maintenance(d directive) error {
-	key, err := d.positional("a cluster")
+// hold reads a downtime of an instance or a maintenance of anything.
+func (p *parser) hold(what string, d directive) error {
+	subject := map[string]string{"downtime": "an instance", "maintenance": "a cluster or an instance"}[what]
+	key, err := d.positional(subject)
 	if err != nil {
 		return err
 	}
@@ -66,7 +68,14 @@ func (p *parser) maintenance(d directive) error {
 	if err := readWords(holdWords, h, d.tokens); err != nil {
 		return err
 	}
-	return put(&p.in.Intents.Maintenance, key[0], h.h, "maintenance of %s")
+	if what == "maintenance" {
+		return put(&p.in.Intents.Maintenance, key[0], h.h, "maintenance of %s")
+	}
+	id, err := readID(key[0])
+	if err != nil {
+		return err
+	}
+	return put(&p.in.Intents.Downtimes, id, h.h, "downtime of %s")
 }
 
 // put fills a map that is not there until it is needed, and finds what is said twice.

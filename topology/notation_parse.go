@@ -91,8 +91,8 @@ func (p *parser) line(number int, line string) error {
 			return p.baton(d)
 		case "pause":
 			return p.pause(d)
-		case "maintenance":
-			return p.maintenance(d)
+		case "downtime", "maintenance":
+			return p.hold(tokens[0].text, d)
 		case "vote":
 			return p.vote(d)
 		case "cluster":

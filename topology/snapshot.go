@@ -61,6 +61,8 @@ type Instance struct {
 	InMaintenance bool
 	Deposed       bool // and not yet known to follow
 	Quarantined   bool
+
+	stub bool // known only because somebody names it as a source
 }
 
 // ID names the instance.
@@ -83,6 +85,11 @@ type Cluster struct {
 	Epoch   uint64
 	Named   bool        // the ledger knows the name; otherwise it is provisional
 	Members []*Instance // roots first, each followed by its replicas, depth first
+
+	DataCenter string // where the primary is, as it says itself
+	Region     string
+	Answering  int // members that answer this node, downtimed ones aside
+	Failing    int // members that this node cannot reach, downtimed ones aside
 }
 
 // Snapshot is the immutable fleet at one moment. Readers share it freely.
@@ -94,6 +101,7 @@ type Snapshot struct {
 	Nodes    int
 
 	votes     []Vote
+	hosts     int
 	clusters  map[string]*Cluster
 	instances map[InstanceID]*Instance
 }
@@ -116,6 +124,9 @@ func (s *Snapshot) ClusterOf(id InstanceID) *Cluster {
 // Len returns the number of instances.
 func (s *Snapshot) Len() int { return len(s.instances) }
 
+// Hosts returns the number of hosts that the instances are on.
+func (s *Snapshot) Hosts() int { return s.hosts }
+
 // Instances returns all instances in order of cluster and place.
 func (s *Snapshot) Instances() []*Instance {
 	all := make([]*Instance, 0, len(s.instances))
@@ -129,16 +140,13 @@ func (s *Snapshot) Instances() []*Instance {
 func (s *Snapshot) Input() Input {
 	in := Input{At: s.At, Votes: s.votes, Nodes: s.Nodes, Intents: s.Intents, Patience: s.Patience}
 	for _, i := range s.instances {
-		if !i.stub() {
+		if !i.stub {
 			in.Observations = append(in.Observations, i.Observation)
 		}
 	}
 	slices.SortFunc(in.Observations, func(a, b Observation) int { return CompareIDs(a.Instance, b.Instance) })
 	return in
 }
-
-// stub reports whether the instance is only known because somebody names it as a source.
-func (i *Instance) stub() bool { return i.Attempted.IsZero() && i.Facts.At.IsZero() }
 
 // connectionErrors are the errors with which a receiver says that it cannot reach its source at all. Errors that prove a living source
 // (1045 access denied, 1129 host blocked, 1130 host not allowed, 13117 fatal error) are left out: a replica that was turned away is no witness

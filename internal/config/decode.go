@@ -160,13 +160,19 @@ func (d *decoder) list(path string, n *yaml.Node, v reflect.Value) {
 			break
 		}
 	}
+	if out.Len() == 0 {
+		out = reflect.Zero(v.Type())
+	}
 	v.Set(out)
 }
 
 // table replaces a map from text to text.
 func (d *decoder) table(path string, n *yaml.Node, v reflect.Value) {
 	given := d.pairs(path, n, func(string) bool { return true }, nil)
-	out := make(map[string]string, len(given))
+	var out map[string]string
+	if len(given) > 0 {
+		out = make(map[string]string, len(given))
+	}
 	for name, value := range given {
 		var text string
 		d.value(join(path, name), value, reflect.ValueOf(&text).Elem())

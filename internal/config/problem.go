@@ -32,16 +32,19 @@ func (p *Problem) Error() string {
 type problems struct {
 	file  string
 	lines map[string]int // of every key that was given, by its path
+	said  map[string]bool
 	list  []*Problem
 }
 
 // add notes a problem, the first one of each key: what is said of it later mostly follows from that.
 func (p *problems) add(path, format string, args ...any) {
-	for _, known := range p.list {
-		if known.Path == path {
-			return
-		}
+	if p.said[path] {
+		return
 	}
+	if p.said == nil {
+		p.said = make(map[string]bool)
+	}
+	p.said[path] = true
 	p.list = append(p.list, &Problem{Path: path, Text: fmt.Sprintf(format, args...), File: p.file, Line: p.line(path)})
 }
 

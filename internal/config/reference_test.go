@@ -73,7 +73,7 @@ func readComments(t *testing.T) comments {
 		}
 		for _, s := range decl.Specs {
 			spec := s.(*ast.TypeSpec)
-			fields := map[string]string{"": oneLine(decl.Doc.Text())}
+			fields := map[string]string{"": withoutName(oneLine(decl.Doc.Text()))}
 			for _, f := range spec.Type.(*ast.StructType).Fields.List {
 				for _, name := range f.Names {
 					fields[name.Name] = oneLine(f.Doc.Text())
@@ -93,6 +93,15 @@ func readComments(t *testing.T) comments {
 		}
 	}
 	return docs
+}
+
+// withoutName turns the comment of a type into one of what it configures: "Log says what is logged" into "What is logged".
+func withoutName(text string) string {
+	words := strings.SplitN(text, " ", 3)
+	if len(words) < 3 || words[1] != "says" && words[1] != "is" {
+		return text
+	}
+	return strings.ToUpper(words[2][:1]) + words[2][1:]
 }
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
@@ -217,7 +226,7 @@ func (c comments) markdown() string {
 			case f.Name == "LagThreshold" && !value.IsValid():
 				text += " Without it, what stands there."
 			}
-			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", name, code(written(value)), text)
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", name, code(written(value)), strings.ReplaceAll(text, "|", "\\|"))
 		}
 	}
 	b.WriteString(example)

@@ -19,7 +19,6 @@ type line struct {
 func newLine(addr string) *line {
 	config := driverConfig(addr, AppUser, Password)
 	config.Timeout = dialDeadline
-	config.CheckConnLiveness = false
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
 		panic(err) // the configuration is ours and does not vary
@@ -27,9 +26,14 @@ func newLine(addr string) *line {
 	return &line{connector: connector}
 }
 
+// connect makes sure that there is a connection. One whose end has been closed
+// meanwhile is replaced: a server that comes back would seem down once more.
 func (l *line) connect(ctx context.Context) error {
 	if l.conn != nil {
-		return nil
+		if l.conn.(driver.SessionResetter).ResetSession(ctx) == nil {
+			return nil
+		}
+		l.close()
 	}
 	ctx, cancel := context.WithTimeout(ctx, queryDeadline)
 	defer cancel()

@@ -95,8 +95,8 @@ func newProxy(port int, target string) (*Proxy, error) {
 // Addr is where the Proxy listens.
 func (p *Proxy) Addr() string { return loopback(p.port) }
 
-// For returns the link of one account. It can only be told while connections
-// are not encrypted.
+// For returns the link of one account. An encrypted connection does not show
+// whose it is, and belongs to everybody only.
 func (p *Proxy) For(user string) *Link { return &Link{proxy: p, user: user} }
 
 // Close ends the Proxy and every connection through it.

@@ -174,7 +174,12 @@ func TestProxyTargetIsDown(t *testing.T) {
 	}
 	ln.Close()
 	p := proxy(t, ln.Addr().String())
-	c := dial(t, p.Addr())
+	conn, err := net.Dial("tcp", p.Addr())
+	if err != nil {
+		return // reset before the connection was complete
+	}
+	defer conn.Close()
+	c := &lineConn{conn, bufio.NewReader(conn)}
 	if got, err := c.hear(5 * time.Second); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("heard %q, %v, want a reset", got, err)
 	}
@@ -222,6 +227,20 @@ func TestProxyForOneAccount(t *testing.T) {
 			}
 		}
 		eventually(t, replica, "SELECT COUNT(*) FROM app.writes", "2")
+
+		// And the other way round: the replica loses its source, Baton does not.
+		primary.Proxy().For(ReplicationUser).Cut()
+		deadline, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		if err := poll(deadline, func() (bool, error) {
+			r, _, err := replica.Replication(deadline)
+			return r.Receiver == "Connecting", err
+		}); err != nil {
+			t.Errorf("the replica still receives: %v", err)
+		}
+		if err := ask(); err != nil {
+			t.Errorf("the cut of replication disturbs Baton: %v", err)
+		}
 	})
 }
 

@@ -111,6 +111,10 @@ func (s *Server) follow(ctx context.Context, addr, from string) error {
 	if s.flavor == MySQL {
 		// Its default authentication wants either this or TLS.
 		options = append(options, "GET_SOURCE_PUBLIC_KEY=1")
+		if s.proxy != nil {
+			// It would encrypt, and a Proxy could not tell whose it is.
+			options = append(options, "SOURCE_SSL=0")
+		}
 	}
 	return s.Exec(ctx, s.sql("STOP REPLICA"), change+" "+strings.Join(options, ", "), s.sql("START REPLICA"))
 }

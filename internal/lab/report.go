@@ -25,7 +25,7 @@ type Report struct {
 	// Servers counts the acknowledged rows by address.
 	Servers map[string]int
 
-	acked []uint64 // sorted
+	acks []ack
 }
 
 // Report returns what was seen until now.
@@ -42,14 +42,13 @@ func (w *Writer) ReportSince(moment time.Time) Report {
 	case !w.ended.IsZero():
 		now = w.ended
 	}
-	acks := slices.Clip(w.acks)
+	acks := w.acks // which only grow
 	attempted := int(w.nextSeq)
 	w.mu.Unlock()
 
-	r := Report{Run: w.run, Acknowledged: len(acks), Attempted: attempted, Servers: map[string]int{}}
+	r := Report{Run: w.run, Acknowledged: len(acks), Attempted: attempted, Servers: map[string]int{}, acks: acks}
 	for i, a := range acks {
 		r.Servers[w.addrs[a.server]]++
-		r.acked = append(r.acked, a.seq)
 		if i > 0 && a.at.After(moment) {
 			r.gap(acks[i-1].at, a.at, false)
 		}
@@ -57,7 +56,6 @@ func (w *Writer) ReportSince(moment time.Time) Report {
 	if len(acks) > 0 && now.After(moment) {
 		r.gap(acks[len(acks)-1].at, now, true)
 	}
-	slices.Sort(r.acked)
 	return r
 }
 
@@ -93,11 +91,12 @@ func (r Report) Lost(ctx context.Context, addr string) ([]uint64, error) {
 		return nil, fmt.Errorf("read back %s: %w", addr, err)
 	}
 	var lost []uint64
-	for _, seq := range r.acked {
-		if !present[seq] {
-			lost = append(lost, seq)
+	for _, a := range r.acks {
+		if !present[a.seq] {
+			lost = append(lost, a.seq)
 		}
 	}
+	slices.Sort(lost)
 	return lost, nil
 }
 

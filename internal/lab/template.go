@@ -98,7 +98,7 @@ func (l *Lab) fillMySQL(ctx context.Context, p *program, dir string) error {
 		return err
 	}
 	// A copy with the same UUID would be refused by its source.
-	return errors.Join(os.Remove(filepath.Join(s.dataDir(), "auto.cnf")))
+	return os.Remove(filepath.Join(s.dataDir(), "auto.cnf"))
 }
 
 // fillMariaDB does what mariadb-install-db does, without its shell script and

@@ -133,6 +133,9 @@ func (spec Spec) complete() (Spec, error) {
 	return spec, nil
 }
 
+// startDeadline is for a machine that is very busy; an idle one needs seconds.
+const startDeadline = 2 * time.Minute
+
 // Start starts the servers and returns when every replica is connected and
 // applies.
 func (l *Lab) Start(ctx context.Context, spec Spec) (*Topology, error) {
@@ -162,7 +165,7 @@ func (l *Lab) Start(ctx context.Context, spec Spec) (*Topology, error) {
 	if err := l.onClose(t.Close); err != nil {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, startDeadline)
 	defer cancel()
 	if err := t.start(ctx, template); err != nil {
 		return nil, errors.Join(fmt.Errorf("lab: %w", err), t.Close())

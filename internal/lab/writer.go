@@ -24,7 +24,7 @@ type WriterOptions struct {
 	Limit int
 
 	// Patience is how long nothing may be acknowledged until the other
-	// servers are asked whether they are writable; 0 means 20 ms.
+	// servers are asked whether they are writable; 0 means 20 ms and the pause.
 	Patience time.Duration
 }
 
@@ -78,7 +78,7 @@ func StartWriter(ctx context.Context, addrs []string, opts WriterOptions) *Write
 		opts.Clients = 1
 	}
 	if opts.Patience == 0 {
-		opts.Patience = 20 * time.Millisecond
+		opts.Patience = 20*time.Millisecond + max(0, opts.Every)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	w := &Writer{

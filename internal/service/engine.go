@@ -37,13 +37,13 @@ type engine struct {
 	heard chan struct{} // closed and replaced with every judgement
 }
 
-func newEngine(e engine) *engine {
+// ready makes an engine whose parts are set able to run.
+func (e *engine) ready() *engine {
 	e.dirty = make(map[topology.InstanceID]topology.Observation)
 	e.wake = make(chan struct{}, 1)
 	e.heard = make(chan struct{})
-	out := &e
-	out.newest.Store(&judgement{snapshot: topology.Build(topology.Input{})})
-	return out
+	e.newest.Store(&judgement{snapshot: topology.Build(topology.Input{})})
+	return e
 }
 
 // run is the loop. The tick is the floor, not the trigger: an observation that tells something new re-judges its cluster at once.
@@ -71,7 +71,7 @@ func (e *engine) tick(at time.Time) {
 	state := e.ledger.State()
 	snap := topology.Build(topology.Input{At: at, Observations: e.observations(), Intents: intents(state, at), Patience: e.patience()})
 	began := time.Now()
-	found := analysis.Evaluate(snap, analysis.Table(), e.policy())
+	found := analysis.Evaluate(snap, analysis.Table, e.policy())
 	e.metrics.evaluated(time.Since(began))
 	incidents, events := analysis.Track(e.newest.Load().incidents, found, at)
 	e.publish(&judgement{snap, incidents, state.Entries}, events)
@@ -98,7 +98,7 @@ func (e *engine) rejudge(at time.Time) {
 			continue
 		}
 		judged[i.Cluster] = true
-		found := analysis.EvaluateCluster(snap, i.Cluster, analysis.Table(), e.policy())
+		found := analysis.EvaluateCluster(snap, i.Cluster, analysis.Table, e.policy())
 		var more []analysis.Event
 		incidents, more = analysis.TrackCluster(incidents, i.Cluster, found, at)
 		events = append(events, more...)

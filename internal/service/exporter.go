@@ -1,9 +1,12 @@
 package service
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/batondb/baton/analysis"
+	"github.com/batondb/baton/api"
 	"github.com/batondb/baton/ledger"
 	"github.com/batondb/baton/remediation"
 	"github.com/batondb/baton/topology"
@@ -74,10 +77,10 @@ func (s sink) counter(d *prometheus.Desc, v float64) {
 	s <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v)
 }
 
-// set sends a state set: 1 for the present state, 0 for every other.
-func (s sink) set(d *prometheus.Desc, present string, all []string, labels ...string) {
+// stateSet sends a state set: 1 for the present state, 0 for every other.
+func stateSet[S ~string](s sink, d *prometheus.Desc, present S, all []S, labels ...string) {
 	for _, state := range all {
-		s.gauge(d, number(state == present), append(labels[:len(labels):len(labels)], state)...)
+		s.gauge(d, number(state == present), append(labels[:len(labels):len(labels)], string(state))...)
 	}
 }
 
@@ -92,7 +95,7 @@ func number(b bool) float64 {
 func (x *exporter) Collect(ch chan<- prometheus.Metric) {
 	out, state := sink(ch), x.state()
 	x.raft(out)
-	for _, r := range analysis.Table() {
+	for _, r := range analysis.Table {
 		out.gauge(descRule, 1, r.Name, r.Severity.String(), string(r.Recovery))
 	}
 	_, paused := state.Paused("", "", x.newest().snapshot.At)
@@ -126,44 +129,21 @@ func (x *exporter) Collect(ch chan<- prometheus.Metric) {
 }
 
 var (
-	statuses  = []string{"healthy", "degraded", "unprotected", "primary_down", "unknown"}
-	levels    = []string{string(remediation.Observe), string(remediation.Recommend), string(remediation.Approve), string(remediation.Auto)}
+	levels    = []remediation.Autonomy{remediation.Observe, remediation.Recommend, remediation.Approve, remediation.Auto}
 	raftState = []string{"leader", "follower", "candidate", "shutdown"}
 )
 
 func (x *exporter) cluster(out sink, j *judgement, c *topology.Cluster) {
 	out.gauge(descClusterInfo, 1, c.Name, c.Alias, string(c.Primary))
 	out.gauge(descClusterInstances, float64(len(c.Members)), c.Name)
-	out.set(descClusterStatus, status(j, c), statuses, c.Name)
-	out.set(descClusterAutonomy, string(x.autonomy(c.Name)), levels, c.Name)
+	stateSet(out, descClusterStatus, api.StatusOf(j.snapshot, c, troubled(j, c.Name)), api.ClusterStatuses(), c.Name)
+	stateSet(out, descClusterAutonomy, x.autonomy(c.Name), levels, c.Name)
 	out.gauge(descClusterEpoch, float64(c.Epoch), c.Name)
 }
 
-// status says in one word how a cluster is: whether its primary is down, nobody could take over, something is wrong, or nothing is.
-func status(j *judgement, c *topology.Cluster) string {
-	p := j.snapshot.Instance(c.Primary)
-	switch {
-	case p == nil || p.Agreed == topology.ReachUnknown:
-		return "unknown"
-	case p.Down:
-		return "primary_down"
-	}
-	ready := 0
-	for _, id := range p.Direct {
-		r := j.snapshot.Instance(id)
-		if ch, ok := r.Facts.Default(); ok && r.Up() && ch.Receiver == topology.ReceiverConnected && ch.Applier == topology.ApplierRunning {
-			ready++
-		}
-	}
-	if ready == 0 {
-		return "unprotected"
-	}
-	for _, i := range j.incidents {
-		if i.Finding.Cluster == c.Name && i.Finding.Active() && i.Finding.Severity >= analysis.Warning {
-			return "degraded"
-		}
-	}
-	return "healthy"
+// troubled reports whether anything active is found in a cluster.
+func troubled(j *judgement, cluster string) bool {
+	return slices.ContainsFunc(j.incidents, func(i analysis.Incident) bool { return i.Finding.Cluster == cluster && i.Finding.Active() })
 }
 
 // history tells of the newest closed recovery of every cluster, and how many nobody has acknowledged.
@@ -191,7 +171,7 @@ func (x *exporter) history(out sink, state *ledger.State) {
 
 func (x *exporter) raft(out sink) {
 	s := x.stats()
-	out.set(descRaftState, s.State, raftState)
+	stateSet(out, descRaftState, s.State, raftState)
 	out.gauge(descRaftPeers, float64(s.Voters))
 	out.gauge(descRaftTerm, float64(s.Term))
 	out.gauge(descRaftCommit, float64(s.CommitIndex))

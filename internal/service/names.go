@@ -64,7 +64,7 @@ func (n *names) write(ctx context.Context, state *ledger.State, snap *topology.S
 		name = n.choose(state, c)
 	}
 	kept := state.Clusters[name]
-	if members := strings(now.members); !slices.Equal(kept.Members, members) || c.Alias != kept.Alias && c.Alias != "" {
+	if members := words(now.members); !slices.Equal(kept.Members, members) || c.Alias != kept.Alias && c.Alias != "" {
 		n.propose(ctx, ledger.NameCluster{ID: name, Alias: c.Alias, Members: members})
 	}
 	primary := snap.Instance(c.Primary)
@@ -113,7 +113,7 @@ func (n *names) propose(ctx context.Context, body ledger.Body) {
 	}
 }
 
-func strings(ids []topology.InstanceID) []string {
+func words(ids []topology.InstanceID) []string {
 	out := make([]string, len(ids))
 	for n, id := range ids {
 		out[n] = string(id)
