@@ -59,7 +59,7 @@ func areas(s *topology.Snapshot, p *Policy) []Subject {
 		for _, m := range c.Members {
 			fleet.lose(s, m, p)
 		}
-		if primary := s.Instance(c.Primary); primary != nil && primary.Down && !primary.Downtimed {
+		if primary := c.Leader(); primary != nil && primary.Down && !primary.Downtimed {
 			for _, a := range at {
 				a.fall(s, primary)
 			}

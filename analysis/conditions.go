@@ -90,7 +90,10 @@ var (
 	someMute       = cond("has a replica that is up and cannot tell", func(s Subject) bool { return s.Replicas.Mute > 0 })
 	allCutOff      = cond("has no up replica that can connect to it", func(s Subject) bool { return s.Replicas.CutOff == s.Replicas.Up })
 	noneReplicates = cond("has no up replica that replicates", func(s Subject) bool { return s.Replicas.Idle == s.Replicas.Up })
-	noneLogs       = cond("has no up replica that logs what it applies", func(s Subject) bool { return s.Replicas.Logging == 0 })
+	allIdleOrDead  = cond("has no replica that may replicate: each is down or known to stand still", func(s Subject) bool {
+		return s.Replicas.Idle+s.Replicas.Dead == s.Replicas.Total
+	})
+	noneLogs = cond("has no up replica that logs what it applies", func(s Subject) bool { return s.Replicas.Logging == 0 })
 
 	allLag        = cond("has no replica that does not lag", func(s Subject) bool { return s.Replicas.Lagging == s.Replicas.Total })
 	notAllDelayed = cond("has a replica without a configured delay", func(s Subject) bool { return s.Replicas.Delayed < s.Replicas.Total })
@@ -109,20 +112,24 @@ var (
 	isWritable = cond("is writable", func(s Subject) bool { return s.Instance.Writable() })
 	isReadOnly = cond("is read-only", func(s Subject) bool { return s.Instance.Known() && !s.Instance.Writable() })
 
-	noOtherWriter = cond("is in a cluster without another root that is up and writable", func(s Subject) bool { return s.otherWriter() == nil })
-	isSuperseded  = cond("is in a cluster with another root that is up and writable", func(s Subject) bool { return s.otherWriter() != nil })
+	leadsAlone = cond("leads its cluster, in which no other root is up and writable", func(s Subject) bool {
+		return s.Instance.Instance == s.Cluster.Primary && s.otherWriter() == nil
+	})
+	isSuperseded = cond("does not lead its cluster, or another root in it is up and writable", func(s Subject) bool {
+		return s.Instance.Instance != s.Cluster.Primary || s.otherWriter() != nil
+	})
 
 	leaderWritable = cond("is in a cluster whose primary is up and writable", func(s Subject) bool {
 		leader := s.leader()
 		return leader != nil && leader.Up() && leader.Writable()
 	})
-	sharesLineage = cond("has transactions in common with the primary, or may have", func(s Subject) bool {
-		leader := s.leader()
-		if leader == nil {
-			return false
-		}
-		a, b := leader.Facts.Executed, s.Instance.Facts.Executed
+	mayShareLineage = cond("has transactions in common with the primary, or may have", func(s Subject) bool {
+		a, b := s.lineages()
 		return a.IsEmpty() || b.IsEmpty() || !a.Intersect(b).IsEmpty()
+	})
+	sharesLineage = cond("has transactions in common with the primary", func(s Subject) bool {
+		a, b := s.lineages()
+		return !a.Intersect(b).IsEmpty()
 	})
 	noPeerWritable = cond("has no co-primary that is writable", func(s Subject) bool {
 		for _, m := range s.Cluster.Members {
@@ -148,7 +155,7 @@ var (
 		return !held
 	})
 	leaderAgreed = cond("is in a cluster whose primary is the one agreed on last", func(s Subject) bool {
-		return s.Cluster.Named && s.Cluster.Primary != "" && s.Snapshot.Intents.Clusters[s.Cluster.Name].Primary == s.Cluster.Primary
+		return s.Cluster.Agreed
 	})
 	expectsReplicas = cond("is in a cluster that had other members, or the policy expects replicas", func(s Subject) bool {
 		return s.Policy.ExpectReplicas || len(s.Cluster.Members) > 1 || len(s.Snapshot.Intents.Clusters[s.Cluster.Name].Members) > 1
@@ -187,16 +194,27 @@ var (
 		source := s.source()
 		return source != nil && source.Agreed.Alive()
 	})
-	hasSource    = cond("follows somebody", func(s Subject) bool { return s.Instance.Source != "" })
+	hasSource     = cond("follows somebody", func(s Subject) bool { return s.Instance.Source != "" })
+	isNotReformed = cond("does not follow the primary of its cluster, or is writable", func(s Subject) bool {
+		return !s.followsLeader() || s.Instance.Writable()
+	})
 	goesAstray   = cond("does not follow the primary of its cluster, not even through others", func(s Subject) bool { return !s.followsLeader() })
 	isNotInDoubt = cond("is not quarantined", func(s Subject) bool { return !s.Instance.Quarantined })
 )
 
 // source returns the instance that the subject follows, or nil.
-func (s Subject) source() *topology.Instance { return s.Snapshot.Instance(s.Instance.Source) }
+func (s Subject) source() *topology.Instance { return s.Instance.Following() }
 
 // leader returns the instance that is meant to take the writes of the cluster, or nil.
-func (s Subject) leader() *topology.Instance { return s.Snapshot.Instance(s.Cluster.Primary) }
+func (s Subject) leader() *topology.Instance { return s.Cluster.Leader() }
+
+// lineages returns what the primary of the cluster and the subject have executed.
+func (s Subject) lineages() (leader, own topology.GTIDSet) {
+	if l := s.leader(); l != nil {
+		leader = l.Facts.Executed
+	}
+	return leader, s.Instance.Facts.Executed
+}
 
 // otherWriter returns a root of the cluster, other than the subject, that takes writes and was not deposed: somebody may have moved the role there.
 func (s Subject) otherWriter() *topology.Instance {
@@ -212,12 +230,11 @@ func (s Subject) otherWriter() *topology.Instance {
 func (s Subject) followsLeader() bool {
 	at := s.Instance
 	for range s.Cluster.Members { // a circle without the primary ends here
-		at = s.Snapshot.Instance(at.Source)
-		if at == nil {
+		if at = at.Following(); at == nil || at == s.Instance {
 			return false
 		}
-		if at.Instance == s.Cluster.Primary {
-			return at != s.Instance
+		if at == s.Cluster.Leader() {
+			return true
 		}
 	}
 	return false

@@ -27,7 +27,7 @@ var (
 		Advice: "A replica is promoted, unless automation is held back; the other replicas then follow it. " +
 			"Check the old primary before it rejoins: it may hold transactions that no replica received.",
 		Severity:     Critical,
-		When:         []Condition{isPrimary, isDown, allReplicasUp, noneConnected, someLostIt, noOtherWriter},
+		When:         []Condition{isPrimary, isDown, allReplicasUp, noneConnected, someLostIt, leadsAlone},
 		MasksBelow:   consequences,
 		Recovery:     RecoveryFailover,
 		Why:          whyUnreachable,
@@ -41,7 +41,7 @@ var (
 		Advice: "A replica is promoted, unless automation is held back or a replica that does not answer could hold writes that were acknowledged. " +
 			"Look for what the servers that fell together have in common.",
 		Severity:     Critical,
-		When:         []Condition{isPrimary, isDown, notAllUp, noneConnected, someLostIt, noOtherWriter},
+		When:         []Condition{isPrimary, isDown, notAllUp, noneConnected, someLostIt, leadsAlone},
 		MasksBelow:   consequences,
 		Recovery:     RecoveryFailover,
 		Why:          whyUnreachable,
@@ -68,7 +68,7 @@ var (
 		Advice: "A replica is promoted only where a majority of at least three nodes of Baton sees the primary down; otherwise a person decides. " +
 			"Start the receivers of the replicas: then they can tell.",
 		Severity:     Critical,
-		When:         []Condition{isPrimary, isDown, someMute, noneConnected, noneLostIt, noOtherWriter},
+		When:         []Condition{isPrimary, isDown, someMute, noneConnected, noneLostIt, leadsAlone},
 		Recovery:     RecoveryFailover,
 		Given:        []Condition{enoughNodes},
 		Why:          whyUnreachable,
@@ -78,7 +78,7 @@ var (
 	// DeadPrimarySuperseded keeps Baton from promoting a second primary beside the one that somebody else made.
 	DeadPrimarySuperseded = &Rule{
 		Name:    "DeadPrimarySuperseded",
-		Summary: "The primary is down and another instance of its cluster, which follows nobody, takes writes.",
+		Summary: "A primary is down, and another instance leads its cluster or takes writes beside it.",
 		Advice: "Nobody is promoted: it seems that somebody else has moved the role already. " +
 			"If so, point the replicas that are left at the new primary; if not, make the other instance read-only.",
 		Severity:     Critical,
@@ -111,6 +111,7 @@ var (
 			"Check the network between Baton and the primary.",
 		Severity:     Critical,
 		When:         []Condition{isPrimary, isUnreachable, isUnprovenPrimary},
+		MasksBelow:   consequences,
 		Recovery:     RecoveryReprobe,
 		Why:          whyUnreachable,
 		Orchestrator: "UnreachableMaster",
@@ -124,6 +125,7 @@ var (
 			"raise max_connections or give Baton's account an administrative connection.",
 		Severity: Critical, For: 10 * time.Second,
 		When:         []Condition{takesWrites, isSaturated},
+		MasksBelow:   []*Rule{ReceiverBroken},
 		Recovery:     RecoveryNone,
 		Why:          whyAnswers,
 		Orchestrator: "UnreachableMaster",

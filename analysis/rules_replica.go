@@ -29,6 +29,17 @@ var (
 		Why:      whyWrites,
 	}
 
+	// DetachedInstance is a member that follows nobody.
+	DetachedInstance = &Rule{
+		Name:     "DetachedInstance",
+		Summary:  "An instance of the cluster is up and follows nobody, although it does not lead.",
+		Advice:   "It grows old and is of no use. Compare its transactions with the primary's; then let it follow the primary, or forget it.",
+		Severity: Warning, For: time.Minute,
+		When:     []Condition{isRoot, isNotLeader, isUp, leaderAgreed, isNotDeposed, isNotInDoubt, noRecoveryOpen},
+		Recovery: RecoveryNone,
+		Why:      whyWrites,
+	}
+
 	// FirstTierReplicaFailingToConnectToPrimary may be the first sign of a failing primary.
 	FirstTierReplicaFailingToConnectToPrimary = &Rule{
 		Name:         "FirstTierReplicaFailingToConnectToPrimary",

@@ -9,25 +9,28 @@ var (
 	SplitBrain = &Rule{
 		Name:    "SplitBrain",
 		Summary: "Two instances of one lineage are up and take writes, and neither follows the other.",
-		Advice: "The one that is not the primary agreed on last is made read-only. Where the ledger does not know the primary, a person decides. " +
+		Advice: "The one that is not the primary agreed on last is made read-only. Where the ledger does not know the primary, or it is not certain that they are of one lineage, a person decides. " +
 			"Writes that both have taken must be merged by hand.",
 		Severity: Critical,
-		When:     []Condition{isRoot, isNotLeader, isUp, isWritable, leaderWritable, sharesLineage},
-		Masks:    []*Rule{DeposedPrimaryReturned},
+		When:     []Condition{isRoot, isNotLeader, isUp, isWritable, leaderWritable, mayShareLineage},
+		Masks:    []*Rule{DeposedPrimaryReturned, ReplicaLostInRecovery, DetachedInstance},
 		Recovery: RecoveryFence,
-		Given:    []Condition{leaderAgreed},
+		Given:    []Condition{leaderAgreed, sharesLineage},
 		Why:      whyWrites,
 	}
 
 	// DeposedPrimaryReturned keeps an old primary from being taken for the primary.
 	DeposedPrimaryReturned = &Rule{
 		Name:    "DeposedPrimaryReturned",
-		Summary: "A primary that a recovery replaced is up again and does not follow its successor.",
+		Summary: "A primary that a recovery replaced is up again, and does not follow its successor or takes writes.",
 		Advice: "It is made read-only at once and then follows the primary, if it holds nothing that the primary lacks; otherwise it is quarantined. " +
 			"Compare its transactions before you repair it by hand.",
 		Severity: Critical,
-		When:     []Condition{isDeposed, isUp, goesAstray},
-		Masks:    []*Rule{PrimaryNotWritable, WrongSource, WritableReplica, ReceiverStopped, ReceiverBroken, ApplierStopped},
+		When:     []Condition{isDeposed, isUp, isNotReformed},
+		Masks: []*Rule{
+			PrimaryNotWritable, AllIntermediateSourceReplicasFailingToConnectOrDead, ReplicaLostInRecovery, WritableReplica, ReceiverStopped, ReceiverBroken,
+			ApplierStopped,
+		},
 		Recovery: RecoveryFence,
 		Why:      whyWrites,
 	}
@@ -85,10 +88,10 @@ var (
 	// NoPrimaryReplicaReplicatingOrDead is the same with some of them gone.
 	NoPrimaryReplicaReplicatingOrDead = &Rule{
 		Name:     "NoPrimaryReplicaReplicatingOrDead",
-		Summary:  "The primary is up, some of its replicas are not, and none of the others replicates.",
+		Summary:  "The primary is up, some of its replicas are down, and none of the others, if there are any, replicates.",
 		Advice:   "If the primary died now, all writes since would be lost. Bring back one replica first.",
 		Severity: Critical, For: 10 * time.Second,
-		When:         []Condition{isPrimary, isUp, hasMoreThanOne, someReplicaUp, notAllUp, noneReplicates},
+		When:         []Condition{isPrimary, isUp, hasMoreThanOne, itsReplicaDead, allIdleOrDead},
 		Recovery:     RecoveryNone,
 		Why:          whyReplicas,
 		Orchestrator: "AllMasterReplicasNotReplicatingOrDead",

@@ -72,9 +72,8 @@ func defaultChannel(f *topology.Facts) *topology.Channel {
 func count(s *topology.Snapshot, c *topology.Cluster, i *topology.Instance, p *Policy) *Counts {
 	n := &Counts{}
 	threshold := p.lagThreshold(c.Name)
-	for _, id := range i.Direct {
-		r := s.Instance(id)
-		if r == nil || r.Downtimed {
+	for _, r := range i.Followers() {
+		if r.Downtimed {
 			continue
 		}
 		n.Total++

@@ -43,6 +43,7 @@ var Table = []*Rule{
 
 	ReplicaLostInRecovery,
 	WrongSource,
+	DetachedInstance,
 	FirstTierReplicaFailingToConnectToPrimary,
 	DeadReplica,
 	ReplicaSaturated,

@@ -24,18 +24,21 @@ func whyUnreachable(s Subject) (string, time.Time) {
 
 // whySuperseded names who else takes writes.
 func whySuperseded(s Subject) (string, time.Time) {
-	return fmt.Sprintf("%s; %s of the same cluster is up and writable and follows nobody.", s.failing(), s.otherWriter().Instance), s.Instance.FailingSince
+	text := s.failing() + "; "
+	if w := s.otherWriter(); w != nil {
+		text += fmt.Sprintf("%s of the same cluster is up and writable and follows nobody.", w.Instance)
+	} else {
+		text += fmt.Sprintf("the primary of %s is %s.", s.Cluster.Name, s.Cluster.Primary)
+	}
+	return text, s.Instance.FailingSince
 }
 
 // whyAnswers tells how an instance that is alive answers.
 func whyAnswers(s Subject) (string, time.Time) {
 	i := s.Instance
-	text := fmt.Sprintf("%s is %s", i.Instance, i.Agreed)
-	if i.Errno != 0 {
-		text += fmt.Sprintf(" (error %d)", i.Errno)
-	}
+	text := fmt.Sprintf("%s %s%s", i.Instance, manner(i.Agreed), because(i.Errno, ""))
 	if i.Agreed == topology.ReachPartial {
-		text += fmt.Sprintf(", %s in a row", times(i.Partials, "half answer"))
+		text += fmt.Sprintf(", %s in a row", times(i.Partials, "time"))
 	}
 	if s.Replicas.Total > 0 {
 		text += "; " + s.testimonies()
@@ -43,20 +46,39 @@ func whyAnswers(s Subject) (string, time.Time) {
 	return text + ".", time.Time{}
 }
 
+// manner completes the sentence "the instance ...".
+func manner(r topology.Reach) string {
+	switch r {
+	case topology.ReachUp:
+		return "is up"
+	case topology.ReachPartial:
+		return "leaves questions unanswered"
+	case topology.ReachSaturated:
+		return "has no connection left"
+	case topology.ReachDenied:
+		return "turns Baton away"
+	case topology.ReachRefused:
+		return "refuses connections"
+	case topology.ReachTimeout:
+		return "does not answer"
+	}
+	return "is unknown"
+}
+
 // whyReplicas tells what the replicas of a source that is up do.
 func whyReplicas(s Subject) (string, time.Time) {
 	if s.Replicas.Total == 0 {
-		return fmt.Sprintf("%s is %s and has no replicas.", s.Instance.Instance, s.Instance.Agreed), time.Time{}
+		return fmt.Sprintf("%s %s and has no replicas.", s.Instance.Instance, manner(s.Instance.Agreed)), time.Time{}
 	}
 	var states []string
 	s.eachReplica(func(r *topology.Instance) {
 		if c := defaultChannel(&r.Facts); !r.Up() || c == nil {
-			states = append(states, fmt.Sprintf("%s is %s", r.Instance, r.Agreed))
+			states = append(states, fmt.Sprintf("%s %s", r.Instance, manner(r.Agreed)))
 		} else {
 			states = append(states, fmt.Sprintf("%s: %s", r.Instance, threads(c)))
 		}
 	})
-	return fmt.Sprintf("%s is %s; %s.", s.Instance.Instance, s.Instance.Agreed, some(states, "; ")), time.Time{}
+	return fmt.Sprintf("%s %s; %s.", s.Instance.Instance, manner(s.Instance.Agreed), some(states, "; ")), time.Time{}
 }
 
 // whyLogging tells how many replicas others could follow.
@@ -122,8 +144,12 @@ func whyQuarantined(s Subject) (string, time.Time) {
 
 func whyIsolated(s Subject) (string, time.Time) {
 	a := s.Area
-	return fmt.Sprintf("This node lost %d of %s, on %d of %s, %s ago; no majority of the %s confirms it.", a.Lost, times(a.Seen, "instance"),
-		a.LostHosts, times(a.SeenHosts, "host"), ago(s.Snapshot.At, a.LostSince), times(s.Snapshot.Nodes, "node")), a.LostSince
+	confirmed := "there is no other node that could confirm it"
+	if s.Snapshot.Nodes > 1 {
+		confirmed = fmt.Sprintf("no majority of the %d nodes confirms it", s.Snapshot.Nodes)
+	}
+	return fmt.Sprintf("This node lost %d of %s, on %d of %s, %s ago; %s.", a.Lost, times(a.Seen, "instance"),
+		a.LostHosts, times(a.SeenHosts, "host"), ago(s.Snapshot.At, a.LostSince), confirmed), a.LostSince
 }
 
 func whyStormy(s Subject) (string, time.Time) {
@@ -140,11 +166,13 @@ func whyStormy(s Subject) (string, time.Time) {
 func (s Subject) failing() string {
 	i := s.Instance
 	reach, _ := s.Snapshot.Here(i)
-	how := map[topology.Reach]string{topology.ReachRefused: "refuses connections", topology.ReachTimeout: "does not answer"}[reach]
-	if how == "" { // this node sees it otherwise than the majority does
-		return fmt.Sprintf("%s is down for a majority of the %d nodes of Baton and %s for this one", i.Instance, s.Snapshot.Nodes, reach)
+	if !reach.Unreachable() { // this node sees it otherwise than the majority does
+		return fmt.Sprintf("%s is down for a majority of the %d nodes of Baton; for this one it %s", i.Instance, s.Snapshot.Nodes, manner(reach))
 	}
-	text := fmt.Sprintf("%s %s, %s in a row%s", i.Instance, how, times(i.Failures, "attempt"), because(i.Errno, ""))
+	text := fmt.Sprintf("%s %s, %s%s", i.Instance, manner(reach), times(i.Failures, "attempt"), because(i.Errno, ""))
+	if i.Failures > 1 {
+		text = fmt.Sprintf("%s %s, %d attempts in a row%s", i.Instance, manner(reach), i.Failures, because(i.Errno, ""))
+	}
 	if !i.FailingSince.IsZero() {
 		text += ", for " + ago(s.Snapshot.At, i.FailingSince)
 	}
@@ -160,7 +188,7 @@ func (s Subject) testimonies() string {
 			t := s.Snapshot.Testimony(r)
 			by[t] = append(by[t], string(r.Instance))
 		} else {
-			away = append(away, fmt.Sprintf("%s is %s", r.Instance, r.Agreed))
+			away = append(away, fmt.Sprintf("%s %s", r.Instance, manner(r.Agreed)))
 		}
 	})
 	text := fmt.Sprintf("of its %s %d %s up", times(s.Replicas.Total, "replica"), s.Replicas.Up, plural(s.Replicas.Up, "is", "are"))
@@ -185,8 +213,8 @@ func (s Subject) testimonies() string {
 }
 
 func (s Subject) eachReplica(do func(*topology.Instance)) {
-	for _, id := range s.Instance.Direct {
-		if r := s.Snapshot.Instance(id); r != nil && !r.Downtimed {
+	for _, r := range s.Instance.Followers() {
+		if !r.Downtimed {
 			do(r)
 		}
 	}

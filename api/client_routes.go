@@ -114,17 +114,22 @@ func (c *Client) StartRecovery(ctx context.Context, req RecoveryRequest) (Starte
 // A stream that breaks off before is an *Error with CodeUnreachable: the recovery itself goes on.
 func (c *Client) Progress(ctx context.Context, id string, each func(Progress) error) error {
 	resp, err := c.send(ctx, get("recoveries", id, "progress"))
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		return err
+	}
+	if err != nil {
+		return lostSight(id)
 	}
 	defer resp.Body.Close()
 	for d := json.NewDecoder(resp.Body); ; {
 		var p Progress
 		switch err := d.Decode(&p); {
 		case errors.Is(err, io.EOF), err != nil && ctx.Err() != nil:
-			return fail(CodeUnreachable, "lost sight of recovery %s before its end", id).with("it goes on: baton recovery show %s", id)
+			return lostSight(id)
 		case err != nil:
-			return fail(CodeUnreachable, "lost sight of recovery %s: %s", id, err).with("it goes on: baton recovery show %s", id)
+			e := lostSight(id)
+			e.Message += ": " + err.Error()
+			return e
 		}
 		if err := each(p); err != nil {
 			return err
@@ -133,6 +138,10 @@ func (c *Client) Progress(ctx context.Context, id string, each func(Progress) er
 			return nil
 		}
 	}
+}
+
+func lostSight(id string) *Error {
+	return fail(CodeUnreachable, "lost sight of recovery %s before its end", id).with("it goes on: baton recovery show %s --follow", id)
 }
 
 // AcknowledgeRecovery signs one recovery as seen.

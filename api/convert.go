@@ -123,7 +123,8 @@ func (v *view) nodes(members []*topology.Instance, depth int) (nodes []Node, res
 	return nodes, members
 }
 
-func findingOf(i analysis.Incident) Finding {
+// FindingOf converts an incident.
+func FindingOf(i analysis.Incident) Finding {
 	f := i.Finding
 	return Finding{
 		Rule: f.Rule, Severity: f.Severity.String(), State: string(i.State), Active: f.Active(), Area: f.Area, Cluster: f.Cluster,

@@ -164,7 +164,7 @@ func findInstance(snap *topology.Snapshot, field, text string) (*topology.Instan
 	for _, i := range snap.Instances() {
 		names = append(names, string(i.Instance))
 	}
-	return nil, withNearest(fail(CodeUnknownInstance, "there is no instance %q", id), string(id), names)
+	return nil, withNearest(fail(CodeUnknownInstance, "there is no instance %q", id), text, names)
 }
 
 func withNearest(e *Error, name string, names []string) *Error {

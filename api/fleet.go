@@ -87,7 +87,7 @@ func (v *view) findings(cluster string) []Finding {
 	out := []Finding{}
 	for _, i := range v.incidents {
 		if cluster == "" || i.Finding.Cluster == cluster {
-			out = append(out, findingOf(i))
+			out = append(out, FindingOf(i))
 		}
 	}
 	return out

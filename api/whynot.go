@@ -150,21 +150,21 @@ func (w WhyNot) conclude() WhyNot {
 		}
 	}
 	w.Would = len(w.Missing) == 0
-	when := fmt.Sprintf("If %s died now", w.Primary)
+	when := fmt.Sprintf("If %s died now,", w.Primary)
 	if !w.Hypothetical {
-		when = fmt.Sprintf("%s is down", w.Primary)
+		when = fmt.Sprintf("%s is down:", w.Primary)
 	}
 	if w.Primary == "" {
-		when = "Whatever failed"
+		when = "Whatever failed,"
 	}
 	if w.Would {
-		w.Sentence = fmt.Sprintf("%s, Baton would promote %s by itself.", when, w.Successor)
+		w.Sentence = fmt.Sprintf("%s Baton would promote %s by itself.", when, w.Successor)
 		return w
 	}
 	var names []string
 	for _, g := range w.Missing {
 		names = append(names, g.Name)
 	}
-	w.Sentence = fmt.Sprintf("%s, Baton would not act by itself: %s.", when, strings.Join(names, ", "))
+	w.Sentence = fmt.Sprintf("%s Baton would not act by itself: %s.", when, strings.Join(names, ", "))
 	return w
 }

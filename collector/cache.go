@@ -194,15 +194,18 @@ func (c *Cache) grow() {
 // counted as a miss. Neither is a reason to believe that the server is down.
 func (c *Cache) Get(id topology.InstanceID) (topology.Observation, bool) {
 	c.gets.Add(1)
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
 	for range 3 { // parts of two observations may mix while one replaces the other
-		value, state := c.get(string(id))
+		value, state := c.get(string(id), (*buf)[:0])
 		switch state {
 		case absent:
 			return topology.Observation{Instance: id}, false
 		case torn:
 			continue
 		}
-		o, err := DecodeObservation(value)
+		*buf = value
+		o, err := DecodeObservation(value[partHeader:])
 		if err != nil || o.Instance != id {
 			break
 		}
@@ -220,27 +223,25 @@ const (
 	absent       // not in the inventory
 )
 
-func (c *Cache) get(key string) ([]byte, state) {
+// get appends to buf a header, and the value after it.
+func (c *Cache) get(key string, buf []byte) ([]byte, state) {
 	if !c.has(key) {
-		return nil, absent
+		return buf, absent
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	value, ok := c.store.HasGet(nil, []byte(key))
-	if !ok || len(value) < partHeader {
-		return nil, torn
+	all, ok := c.store.HasGet(buf, []byte(key))
+	if !ok || len(all) < partHeader {
+		return buf, torn
 	}
-	stamp, parts := binary.BigEndian.Uint64(value), int(binary.BigEndian.Uint16(value[8:]))
-	if parts == 1 {
-		return value[partHeader:], whole
-	}
-	all := append(make([]byte, 0, parts*partSize), value[partHeader:]...)
+	stamp, parts := binary.BigEndian.Uint64(all), int(binary.BigEndian.Uint16(all[8:]))
+	var part []byte
 	for n := 1; n < parts; n++ {
-		value, ok = c.store.HasGet(value[:0], []byte(partKey(key, n)))
-		if !ok || len(value) < partHeader || binary.BigEndian.Uint64(value) != stamp {
-			return nil, torn
+		part, ok = c.store.HasGet(part[:0], []byte(partKey(key, n)))
+		if !ok || len(part) < partHeader || binary.BigEndian.Uint64(part) != stamp {
+			return buf, torn
 		}
-		all = append(all, value[partHeader:]...)
+		all = append(all, part[partHeader:]...)
 	}
 	return all, whole
 }

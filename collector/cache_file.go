@@ -53,10 +53,11 @@ func (c *Cache) encode(to io.Writer) error {
 	ids := c.IDs()
 	slices.SortFunc(ids, topology.CompareIDs)
 	for _, id := range ids {
-		value, state := c.get(string(id))
+		value, state := c.get(string(id), nil)
 		if state != whole {
 			continue
 		}
+		value = value[partHeader:]
 		_, _ = w.Write(binary.AppendUvarint(nil, uint64(len(value))))
 		_, _ = w.Write(value)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -79,9 +80,9 @@ type member struct {
 	waiters  []waiter
 }
 
-// waiter wants the outcome of an attempt that has not begun yet.
+// waiter wants the outcome of an attempt later than one that has begun already.
 type waiter struct {
-	skip  bool // one that had begun was under way
+	after uint64
 	reply chan topology.Observation
 }
 
@@ -170,8 +171,9 @@ func (c *Collector) warmStart(now time.Time) {
 		}
 		m := c.add(id, now, false)
 		m.seen, m.reach = o.Facts.At, o.Reach
-		c.recognise(m, &o.Facts)
-		c.follow(m, &o.Facts)
+		if c.recognise(m, &o.Facts) {
+			c.follow(m, &o.Facts)
+		}
 	}
 }
 
@@ -258,6 +260,7 @@ func (c *Collector) poll(ctx context.Context, m *member) {
 		// We stopped asking; that says nothing about the server.
 		c.mu.Lock()
 		c.schedule.finish(m, ended, m.reach)
+		m.dismiss()
 		c.mu.Unlock()
 		return
 	}
@@ -272,35 +275,30 @@ func (c *Collector) poll(ctx context.Context, m *member) {
 	c.metrics.poll(&o, err)
 	c.metrics.stage("store", time.Since(ended))
 
-	present, waiters := c.settle(m, &o, err == nil, lost(&prev, &o))
+	present, waiters := c.settle(m, &o, err == nil)
 	for _, w := range waiters {
 		w <- o
 	}
-	if !present {
+	lost := lost(&prev, &o)
+	if present {
+		if err == nil && c.opts.Sentry != nil {
+			c.opts.Sentry.Answered(m.id)
+		}
+		if lost && c.opts.Related != nil {
+			c.Suspect(c.opts.Related(m.id)...)
+		}
+		c.report(&prev, &o)
+		if c.opts.OnObserve != nil {
+			c.opts.OnObserve(o) // before the next attempt can begin: observations of one instance come in order
+		}
+	} else {
 		c.drop(m.id)
-		return
 	}
-	if lost(&prev, &o) && c.opts.Related != nil {
-		c.Suspect(c.opts.Related(m.id)...)
-	}
-	if err == nil && c.opts.Sentry != nil {
-		c.opts.Sentry.Answered(m.id)
-	}
-	c.report(&prev, &o)
-	if c.opts.OnObserve != nil {
-		c.opts.OnObserve(o)
-	}
+	c.finish(m, &o, lost)
 }
 
-// lost reports whether an attempt is the first bad news of an instance: it answered before, or its sentinel has just fallen.
-func lost(prev, o *topology.Observation) bool {
-	bad := !o.Reach.Alive() || o.Reach == topology.ReachPartial
-	return bad && (prev.Reach == topology.ReachUp || !prev.SentinelFell.IsZero() && prev.Failures == 0)
-}
-
-// settle takes the outcome of an attempt into the inventory and schedules the next one. It reports whether the instance still is a member, and
-// who waits for the outcome.
-func (c *Collector) settle(m *member, o *topology.Observation, answered, lost bool) (bool, []chan topology.Observation) {
+// settle takes the outcome of an attempt into the inventory. It reports whether the instance still is a member, and who waits for the outcome.
+func (c *Collector) settle(m *member, o *topology.Observation, answered bool) (bool, []chan topology.Observation) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	m.reach = o.Reach
@@ -310,6 +308,21 @@ func (c *Collector) settle(m *member, o *topology.Observation, answered, lost bo
 			c.follow(m, &o.Facts)
 		}
 	}
+	var ready []chan topology.Observation
+	m.waiters = slices.DeleteFunc(m.waiters, func(w waiter) bool {
+		served := w.after < m.attempt || m.gone
+		if served {
+			ready = append(ready, w.reply)
+		}
+		return served
+	})
+	return !m.gone, ready
+}
+
+// finish schedules the next attempt.
+func (c *Collector) finish(m *member, o *topology.Observation, lost bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.schedule.finish(m, o.Attempted, o.Reach)
 	if lost && !m.gone {
 		c.schedule.doubtful(m, o.Attempted)
@@ -319,21 +332,6 @@ func (c *Collector) settle(m *member, o *topology.Observation, answered, lost bo
 		next = next.Add(c.schedule.idle(next))
 	}
 	c.rouse(next)
-	return !m.gone, c.takeWaiters(m)
-}
-
-func (c *Collector) takeWaiters(m *member) (ready []chan topology.Observation) {
-	var rest []waiter
-	for _, w := range m.waiters {
-		if w.skip && !m.gone {
-			w.skip = false
-			rest = append(rest, w)
-			continue
-		}
-		ready = append(ready, w.reply)
-	}
-	m.waiters = rest
-	return ready
 }
 
 // report logs what changed, and nothing else: a fleet is probed thousands of times a second.
@@ -344,47 +342,6 @@ func (c *Collector) report(prev, o *topology.Observation) {
 		c.log.Info("instance answers", "component", "collector", "instance", string(o.Instance), "took", o.Took)
 	default:
 		c.log.Warn("instance does not answer in full", "component", "collector", "instance", string(o.Instance), "reach", o.Reach.String(), "err", o.Error)
-	}
-}
-
-// Suspect probes instances at once and keeps probing them in a burst. Instances that are not known are left out.
-func (c *Collector) Suspect(ids ...topology.InstanceID) {
-	now := time.Now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, id := range ids {
-		c.suspect(id, now)
-	}
-}
-
-func (c *Collector) suspect(id topology.InstanceID, now time.Time) {
-	if m := c.member(id); m != nil {
-		c.schedule.suspect(m, now)
-		c.rouse(m.due)
-	}
-}
-
-// fell is called when the idle connection to an instance broke. Whether the instance is gone, the probe that follows will tell; when it is,
-// those who are related are suspected too.
-func (c *Collector) fell(id topology.InstanceID) {
-	now := time.Now()
-	c.mu.RLock()
-	m := c.member(id)
-	c.mu.RUnlock()
-	if m == nil {
-		return
-	}
-	m.cell.Lock()
-	if o, ok := c.cache.Get(m.id); ok {
-		o = Fell(o, now)
-		c.cache.Put(&o)
-	}
-	m.cell.Unlock()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !m.gone {
-		c.schedule.doubtful(m, now)
-		c.rouse(m.due)
 	}
 }
 

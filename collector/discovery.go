@@ -50,9 +50,15 @@ func (c *Collector) remove(m *member) {
 	c.rewatch = c.rewatch || c.sources[m.id] > 0
 }
 
+// drop forgets what is kept for an instance that is no member any more, unless it has become one again.
 func (c *Collector) drop(id topology.InstanceID) {
-	c.cache.Drop(id)
-	c.opts.Prober.Drop(id)
+	c.mu.RLock()
+	again := c.members[id] != nil
+	c.mu.RUnlock()
+	if !again {
+		c.cache.Drop(id)
+		c.opts.Prober.Drop(id)
+	}
 }
 
 func (c *Collector) ignored(id topology.InstanceID) bool {
@@ -84,8 +90,9 @@ func (c *Collector) recognise(m *member, f *topology.Facts) bool {
 	c.aliases[goes.id] = stays.id
 	stays.pinned = stays.pinned || goes.pinned
 	c.log.Info("one server has two names", "component", "collector", "instance", string(stays.id), "alias", string(goes.id))
-	if goes != m && !goes.running {
-		c.drop(goes.id) // one that is running is dropped when its attempt ends
+	if goes != m && !goes.running { // one that is running is dropped when its attempt ends
+		c.cache.Drop(goes.id)
+		c.opts.Prober.Drop(goes.id)
 	}
 	return goes != m
 }
@@ -259,10 +266,10 @@ func (c *Collector) Ask(ctx context.Context, ids ...topology.InstanceID) ([]topo
 		m := c.member(id)
 		if m == nil {
 			c.mu.Unlock()
-			return nil, fmt.Errorf("refresh %s: the instance is not known", id)
+			return nil, fmt.Errorf("ask %s: the instance is not known", id)
 		}
 		replies[i] = make(chan topology.Observation, 1)
-		m.waiters = append(m.waiters, waiter{skip: m.running, reply: replies[i]})
+		m.waiters = append(m.waiters, waiter{after: m.attempt, reply: replies[i]})
 		c.schedule.hurry(m, now)
 		c.rouse(m.due)
 	}
@@ -272,11 +279,11 @@ func (c *Collector) Ask(ctx context.Context, ids ...topology.InstanceID) ([]topo
 		select {
 		case o, ok := <-reply:
 			if !ok {
-				return nil, fmt.Errorf("refresh %s: it is not observed any more", ids[i])
+				return nil, fmt.Errorf("ask %s: it is not observed any more", ids[i])
 			}
 			out[i] = o
 		case <-ctx.Done():
-			return nil, fmt.Errorf("refresh %s: %w", ids[i], ctx.Err())
+			return nil, fmt.Errorf("ask %s: %w", ids[i], ctx.Err())
 		}
 	}
 	return out, nil

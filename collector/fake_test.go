@@ -213,6 +213,10 @@ func lenenc(b []byte, s string) []byte {
 }
 
 func (p *packets) rows(r result, more bool) {
+	if len(r.columns) == 0 {
+		p.ok(2)
+		return
+	}
 	p.send([]byte{byte(len(r.columns))})
 	for _, c := range r.columns {
 		b := lenenc(nil, "def")

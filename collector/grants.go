@@ -53,6 +53,13 @@ var inSuper = []string{
 // otherNames are the names under which MariaDB prints what was granted under another.
 var otherNames = map[string]string{"REPLICATION CLIENT": "BINLOG MONITOR", "REPLICA MONITOR": "SLAVE MONITOR"}
 
+func plainName(privilege string) string {
+	if name, ok := otherNames[privilege]; ok {
+		return name
+	}
+	return privilege
+}
+
 // privileges are what SHOW GRANTS says an account holds: by object, "" for *.*.
 type privileges map[string][]string
 
@@ -70,8 +77,9 @@ func (p *privileges) add(line string) {
 	object = strings.TrimPrefix(strings.ReplaceAll(object, "`", ""), "TABLE ")
 	if object == "*.*" {
 		object = ""
+	} else if object = strings.TrimSuffix(object, ".*"); object == "" {
+		return
 	}
-	object = strings.TrimSuffix(object, ".*")
 	if *p == nil {
 		*p = make(privileges)
 	}
@@ -84,7 +92,7 @@ func (p *privileges) add(line string) {
 // has reports whether a privilege is held on an object: everywhere (""), or on a schema, or on schema.table.
 func (p privileges) has(privilege, object string) bool {
 	for _, held := range p[object] {
-		if held == privilege || held == "ALL PRIVILEGES" || held == "ALL" || otherNames[held] == privilege || otherNames[privilege] == held {
+		if plainName(held) == plainName(privilege) || held == "ALL PRIVILEGES" || held == "ALL" {
 			return true
 		}
 		if object == "" && held == "SUPER" && slices.Contains(inSuper, privilege) {

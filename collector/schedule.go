@@ -46,6 +46,7 @@ type task struct {
 	gone      bool // removed while it ran
 	again     bool // wanted at once while it ran
 	started   time.Time
+	attempt   uint64    // number of the newest attempt that has begun
 	suspicion time.Time // probe in bursts until then
 	doubt     time.Time // the same, but a good answer ends it
 	step      int       // in the burst
@@ -104,6 +105,7 @@ func (s *schedule) take(now time.Time, ready []*member) ([]*member, time.Duratio
 		for len(*q) > 0 && s.used[l] < s.slots[l] && !(*q)[0].due.After(now) {
 			m := heap.Pop(q).(*member)
 			m.running, m.started, m.slot = true, now, l
+			m.attempt++
 			s.used[l]++
 			s.link(m)
 			ready = append(ready, m)

@@ -2,7 +2,6 @@ package collector
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net"
@@ -46,6 +45,7 @@ func TestServers(t *testing.T) {
 			t.Run("a connection that was killed", f.killedConnection)
 			t.Run("password changed", f.denied)
 			t.Run("too many connections", f.saturated)
+			t.Run("encrypted", f.encrypted)
 			t.Run("discovery", f.discovery)
 			t.Run("lend to a hung server", f.lend)
 			t.Run("hang", f.hang)
@@ -299,40 +299,6 @@ func (f *fleet) oneWrite(t *testing.T) {
 	}
 }
 
-func (f *fleet) grants(t *testing.T) {
-	s := f.Primary()
-	p := patient(t, nil)
-	v := mustProbe(t, p, s).Version
-	// An account that holds exactly what the collector says it needs lacks nothing.
-	exec(t, s, "CREATE USER 'exact'@'%' IDENTIFIED BY 'relay-race'")
-	t.Cleanup(func() { _ = s.Exec(context.Background(), "DROP USER 'exact'@'%'") })
-	exact := patient(t, func(o *SQLOptions) {
-		o.Access.Credentials = func() (string, string) { return "exact", "relay-race" }
-	})
-	_, err := exact.Probe(t.Context(), idOf(s))
-	if reach, errno := Classify(err); reach != topology.ReachDenied || errno != 1227 {
-		t.Errorf("without any grant: %v %d %v", reach, errno, err)
-	}
-	want := "GRANT REPLICATION CLIENT ON *.* TO 'exact'@'%'"
-	if f.flavor == lab.MariaDB {
-		want = "GRANT SLAVE MONITOR ON *.* TO 'exact'@'%'"
-	}
-	if missing := missingGrants(err); !slices.Equal(missing, []string{want}) {
-		t.Errorf("the remedy is %v, not %s", missing, want)
-	}
-	grants := Grants(v, "'exact'@'%'")
-	exec(t, s, grants...)
-	if facts := mustProbe(t, exact, s); len(facts.MissingGrants) != 0 {
-		t.Errorf("missing after %v: %v", grants, facts.MissingGrants)
-	}
-	exec(t, s, "REVOKE PROCESS, RELOAD ON *.* FROM 'exact'@'%'")
-	exact.Refresh(idOf(s))
-	facts := mustProbe(t, exact, s)
-	if want := []string{"GRANT PROCESS, RELOAD ON *.* TO 'exact'@'%'"}; !slices.Equal(facts.MissingGrants, want) {
-		t.Errorf("missing %v, want %v", facts.MissingGrants, want)
-	}
-}
-
 func (f *fleet) optional(t *testing.T) {
 	r := f.Replicas()[0]
 	p := patient(t, func(o *SQLOptions) {
@@ -358,69 +324,4 @@ func (f *fleet) optional(t *testing.T) {
 	if c, _ := facts.Default(); c.LagKnown || facts.Region != "south" {
 		t.Errorf("a lag query that fails: known %v, region %q", c.LagKnown, facts.Region)
 	}
-}
-
-// connections returns the server's ids of the connections of an account.
-func connections(t *testing.T, s *lab.Server, user string) []string {
-	t.Helper()
-	ids := value(t, s, "SELECT COALESCE(GROUP_CONCAT(ID), '') FROM information_schema.processlist WHERE USER = '"+user+"'")
-	if ids == "" {
-		return nil
-	}
-	return strings.Split(ids, ",")
-}
-
-func (f *fleet) killedConnection(t *testing.T) {
-	s := f.Primary()
-	p := patient(t, nil)
-	mustProbe(t, p, s)
-	for _, id := range connections(t, s, lab.BatonUser) {
-		exec(t, s, "KILL "+id)
-	}
-	mustProbe(t, p, s) // the same attempt goes on with a new connection
-	p.Drop(idOf(s))
-	until(t, "the dropped connection is gone", func() bool { return len(connections(t, s, lab.BatonUser)) == 0 })
-}
-
-func (f *fleet) denied(t *testing.T) {
-	s := f.Primary()
-	var password atomic.Value
-	password.Store("wrong-secret")
-	p := patient(t, func(o *SQLOptions) {
-		o.Access.Credentials = func() (string, string) { return lab.BatonUser, password.Load().(string) }
-	})
-	_, err := p.Probe(t.Context(), idOf(s))
-	if reach, errno := Classify(err); reach != topology.ReachDenied || errno != 1045 {
-		t.Errorf("%v %d %v", reach, errno, err)
-	}
-	if err == nil || strings.Contains(err.Error(), "wrong-secret") {
-		t.Errorf("the error %q", err)
-	}
-	password.Store(lab.Password) // rotated
-	mustProbe(t, p, s)
-}
-
-func (f *fleet) saturated(t *testing.T) {
-	s := f.Replicas()[0]
-	exec(t, s, "SET GLOBAL max_connections = 10")
-	ordinary := Access{Credentials: func() (string, string) { return lab.AppUser, lab.Password }, Timeout: 5 * time.Second}
-	full, err := ordinary.withDefaults()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var held []driver.Conn
-	for err == nil && len(held) < 20 {
-		var conn driver.Conn
-		if conn, _, err = full.connect(t.Context(), idOf(s)); err == nil {
-			held = append(held, conn)
-		}
-	}
-	if reach, errno := Classify(err); reach != topology.ReachSaturated || errno != 1040 {
-		t.Errorf("%v %d %v", reach, errno, err)
-	}
-	mustProbe(t, patient(t, nil), s) // CONNECTION_ADMIN gets in
-	for _, conn := range held {
-		_ = conn.Close()
-	}
-	exec(t, s, "SET GLOBAL max_connections = 151")
 }

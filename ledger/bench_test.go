@@ -3,6 +3,8 @@ package ledger
 import (
 	"crypto/rand"
 	"encoding/json"
+	"net"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,9 +13,31 @@ import (
 
 // BenchmarkPropose is what the ledger costs on the way of a failover: one commit of an opening recovery with its plan.
 func BenchmarkPropose(b *testing.B) {
-	plan := json.RawMessage(`{"plan":"` + strings.Repeat("x", 8<<10) + `"}`)
 	l, _ := start(b, Options{Dir: b.TempDir()})
 	lead(b, l)
+	benchmarkPropose(b, l)
+}
+
+// BenchmarkProposeInGroup is the same with three nodes, which here share a disk.
+func BenchmarkProposeInGroup(b *testing.B) {
+	g := &group{t: b}
+	var peers []Peer
+	var listeners []net.Listener
+	for _, id := range []string{"a", "b", "c"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		must(b, err)
+		listeners = append(listeners, l)
+		peers = append(peers, Peer{ID: id, Address: l.Addr().String()})
+	}
+	dir := b.TempDir()
+	for i, p := range peers {
+		g.start(Options{Dir: filepath.Join(dir, p.ID), NodeID: p.ID, Peers: peers, listener: listeners[i]})
+	}
+	benchmarkPropose(b, g.nodes[g.leader(0, 1, 2)])
+}
+
+func benchmarkPropose(b *testing.B, l *Ledger) {
+	plan := json.RawMessage(`{"plan":"` + strings.Repeat("x", 8<<10) + `"}`)
 	took := make([]time.Duration, 0, b.N)
 	for b.Loop() {
 		began := time.Now()

@@ -55,7 +55,8 @@ func (l *Ledger) Ready() bool {
 		return l.IsLeader()
 	}
 	_, leader := r.LeaderWithID()
-	return leader != "" && r.AppliedIndex() >= l.store.last
+	// What this node had and the majority had not is taken back, so the log may have become shorter.
+	return leader != "" && r.AppliedIndex() >= min(l.store.last, r.LastIndex())
 }
 
 func (l *Ledger) notLeader() ErrNotLeader {

@@ -105,7 +105,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 // shortened; waiting for short times instead would wake the process up for ever after.
 func (l *Ledger) hurry(r *raft.Raft) {
 	c := r.ReloadableConfig()
-	c.HeartbeatTimeout -= time.Millisecond
+	c.HeartbeatTimeout = l.opts.Heartbeat
 	if err := r.ReloadConfig(c); err != nil {
 		l.log.Debug("elect at once", "err", err) // only slower: the election comes with the timeout
 	}

@@ -174,7 +174,9 @@ func (o Options) raftConfig(notify chan<- bool) *raft.Config {
 	c.NoLegacyTelemetry = true
 	warn := slog.LevelWarn
 	if o.alone() {
-		warn = slog.LevelDebug // raft warns of every election, and a group of one begins with one
+		warn = slog.LevelDebug                 // raft warns of every election, and a group of one begins with one
+		c.HeartbeatTimeout += time.Millisecond // see hurry
+		c.ElectionTimeout += time.Millisecond
 	}
 	c.Logger = raftLog{to: o.Logger, warn: warn}
 	return c

@@ -89,7 +89,7 @@ func openLog(dir string) (*raftboltdb.BoltStore, error) {
 	err := guard(func() (err error) {
 		log, err = raftboltdb.New(raftboltdb.Options{
 			Path: filepath.Join(dir, logFile),
-			// No fsync is skipped, and bolt's other options made no difference here; a freelist that is not written is
+			// No fsync is skipped. A gain of other options of bolt could not be told from noise; and a freelist that is not written is
 			// rebuilt by a goroutine of bolt's, whose panic over a damaged page could not be caught.
 			BoltOptions:             &bbolt.Options{Timeout: lockTimeout},
 			MsgpackUseNewTimeFormat: true,

@@ -90,6 +90,9 @@ type Step struct {
 	MayFail  bool                `json:"may_fail,omitempty"` // a failure is noted and the plan goes on
 	NoWait   bool                `json:"no_wait,omitempty"`  // the server hangs: send it and do not wait for the answer
 	Timeout  time.Duration       `json:"timeout,omitempty"`  // 0 takes the action's own
+
+	// KillClients ends the connections of clients once the server is fenced, so that their pools look for the new primary at once.
+	KillClients bool `json:"kill_clients,omitempty"`
 }
 
 // Durability is what a server does at every commit.

@@ -104,6 +104,13 @@ func (x *execution) stopped() bool {
 	return x.Failed != nil
 }
 
+// halted reports whether some step was told that nothing may be done any more: that goes for all lanes and for the background.
+func (x *execution) halted() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.Failed != nil && errors.Is(x.Failed.Err, ErrHalted)
+}
+
 // lane is what runs in order: the steps of one instance through one door.
 type lane struct {
 	door Door
@@ -138,6 +145,9 @@ func (x *execution) stage(ctx context.Context, st Stage) {
 func (x *execution) step(ctx context.Context, phase Phase, step Step) bool {
 	if err := ctx.Err(); err != nil {
 		x.fail(phase, step, fmt.Errorf("%w: %w", ErrHalted, context.Cause(ctx)))
+		return false
+	}
+	if x.halted() {
 		return false
 	}
 	x.tell(Event{Phase: phase, Step: step, State: StepStarted})
@@ -185,7 +195,7 @@ func (x *execution) fail(phase Phase, step Step, err error) {
 		x.Noted = append(x.Noted, failure)
 		return
 	}
-	if x.Failed == nil {
+	if x.Failed == nil || errors.Is(err, ErrHalted) && !errors.Is(x.Failed.Err, ErrHalted) {
 		x.Failed = &failure
 	}
 }

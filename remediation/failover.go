@@ -1,9 +1,12 @@
 package remediation
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/batondb/baton/analysis"
 	"github.com/batondb/baton/topology"
 )
 
@@ -13,14 +16,17 @@ func (m *maker) failover() (Plan, error) {
 	switch {
 	case m.goal.Abort:
 		return m.abandonFailover()
-	case m.goal.Successor != "":
+	case m.goal.Successor != "" && !m.successorDown():
 		return m.finish()
 	}
 	m.opening()
 	m.stillDown()
+	if text := cmp.Or(m.undecided(), m.successorHeld()); text != "" {
+		return Plan{Waiting: text}, nil
+	}
 	f := m.survey()
 	best := m.choose(&f)
-	m.safety(&f)
+	m.safety(&f, best)
 	plan := Plan{Candidates: f.candidates, AtRisk: m.lastKnown().Subtract(f.all)}
 	if best != nil {
 		m.followersGate(&f, best)
@@ -41,6 +47,36 @@ func (m *maker) failover() (Plan, error) {
 	return plan, nil
 }
 
+// undecided says that it is not known yet how the failed instance is. A recovery that is under way looks again, where one that has not begun is
+// refused: whoever takes it up may not have seen enough yet.
+func (m *maker) undecided() string {
+	if !m.goal.Opened || m.failed.Down || m.failed.Agreed.Alive() {
+		return ""
+	}
+	return fmt.Sprintf("whether %s is down is not known yet (%s, %d failed attempts)", m.failed.Instance, m.failed.Agreed, m.failed.Failures)
+}
+
+// successorDown reports whether the successor agreed on went down before the recovery ended. Then it counts as failed with the primary, and what it
+// may have accepted is guarded by the same gates.
+func (m *maker) successorDown() bool {
+	s := m.snap.Instance(m.goal.Successor)
+	return s == nil || s.Down
+}
+
+// successorHeld says who still receives from a successor that is down for us: then it lives, and nobody else may be promoted beside it.
+func (m *maker) successorHeld() string {
+	s := m.snap.Instance(m.goal.Successor)
+	if s == nil {
+		return ""
+	}
+	for _, id := range s.Direct {
+		if m.snap.Testimony(m.snap.Instance(id)) == topology.TestimonyReceives {
+			return fmt.Sprintf("%s, agreed on as the primary, does not answer, but %s still receives from it", s.Instance, id)
+		}
+	}
+	return ""
+}
+
 func markDonor(cs []Candidate, id topology.InstanceID) {
 	for n := range cs {
 		if cs[n].Instance == id {
@@ -57,6 +93,9 @@ func (m *maker) stillDown() {
 		m.gates.add(GateFinding, Pass, age, "%s is down: %s %d times in a row since %s", m.failed.Instance, m.failed.Agreed, m.failed.Failures, m.failed.DownFor(m.snap.At).Round(time.Millisecond))
 	case m.failed.Agreed.Alive():
 		m.gates.add(GateFinding, Fail, age, "%s is alive (%s)", m.failed.Instance, m.failed.Agreed)
+		return
+	case m.onlyHere():
+		m.gates.add(GateQuorum, Unknown, age, "%s is down for this node (%s), and no majority of %d nodes agrees", m.failed.Instance, m.failed.Reach, m.snap.Nodes)
 		return
 	default:
 		m.gates.add(GateFinding, Unknown, age, "whether %s is down is not known yet (%s, %d failed attempts)", m.failed.Instance, m.failed.Agreed, m.failed.Failures)
@@ -75,13 +114,24 @@ func (m *maker) stillDown() {
 	}
 }
 
+// onlyHere reports whether this node alone sees the instance down, where there are several.
+func (m *maker) onlyHere() bool {
+	_, down := m.snap.Here(m.failed)
+	return down && m.snap.Nodes > 1
+}
+
 // safety adds the gates that decide whether acknowledged writes could be lost.
-func (m *maker) safety(f *field) {
+func (m *maker) safety(f *field, best *Candidate) {
 	age := m.age(f.reachable...)
-	if f.donor != nil {
-		m.gates.add(GateHoldsAll, Pass, age, "%s holds all that any reachable replica received", f.donor.Instance)
-	} else if len(f.reachable) > 0 {
+	switch {
+	case len(f.reachable) == 0:
+	case f.donor == nil:
 		m.gates.add(GateHoldsAll, Fail, age, "no replica holds everything: %s", missing(f))
+	case best != nil && !best.Behind.IsEmpty() && f.mute != "":
+		m.gates.add(GateHoldsAll, Fail, age, "%s lacks %d transactions that only %s holds, and cannot get them from there: %s (%s)",
+			best.Instance, best.Behind.Count(), f.donor.Instance, f.mute, best.Behind)
+	default:
+		m.gates.add(GateHoldsAll, Pass, age, "%s holds all that any reachable replica received", f.donor.Instance)
 	}
 	last, lost := m.lastKnown(), m.lastKnown().Subtract(f.all)
 	switch {
@@ -102,9 +152,8 @@ func (m *maker) lastSeen() time.Time {
 	return m.goal.LastSeen
 }
 
-// semiSyncPromise checks that whoever acknowledged the last commits can be reached. With k acknowledgements a commit, k-1 unreachable
-// acknowledgers still leave one that holds it. A replica that had failed before the primary was last seen acknowledged nothing that the primary
-// position gate does not cover.
+// semiSyncPromise checks that whoever acknowledged the last commits can be reached, or that others hold what it had. With k acknowledgements a
+// commit, k-1 unreachable acknowledgers still leave one that holds it.
 func (m *maker) semiSyncPromise(f *field) {
 	k := m.goal.SemiSyncWait
 	if k == 0 {
@@ -114,23 +163,55 @@ func (m *maker) semiSyncPromise(f *field) {
 		m.gates.add(GateSemiSync, Pass, 0, "replication is asynchronous: there is no promise to keep, and writes of the last moment may be lost")
 		return
 	}
-	var gone []topology.InstanceID
-	reachable := make(map[topology.InstanceID]bool, len(f.reachable))
-	for _, r := range f.reachable {
-		reachable[r.Instance] = true
-	}
-	for _, r := range f.replicas {
-		mayHaveAcknowledged := !r.Known() || r.Facts.SemiSync.ReplicaEnabled
-		goneBefore := !r.FailingSince.IsZero() && r.FailingSince.Add(time.Second).Before(m.lastSeen())
-		if !reachable[r.Instance] && mayHaveAcknowledged && !goneBefore {
-			gone = append(gone, r.Instance)
-		}
-	}
+	gone := m.unheard(f)
 	if len(gone) <= k-1 {
 		m.gates.add(GateSemiSync, Pass, m.age(f.reachable...), "every commit waited for %d acknowledgements and %d who could have given one cannot be reached", k, len(gone))
 		return
 	}
 	m.gates.add(GateSemiSync, Fail, m.age(f.reachable...), "every commit waited for %d acknowledgements, and those of the last ones may be only on %s, out of reach", k, names(gone))
+}
+
+// unheard are the replicas out of reach that may have acknowledged commits which nobody else holds. A replica that had failed before the primary
+// was last seen acknowledged nothing that the position of the primary does not cover, unless it failed for us alone: so the primary's own count of
+// acknowledging replicas must be explained by the others. And one whose last words were read when it could receive no more has said all it has.
+func (m *maker) unheard(f *field) []topology.InstanceID {
+	var gone, before []topology.InstanceID
+	connected := 0
+	for _, r := range f.replicas {
+		switch {
+		case r.Known() && !r.Facts.SemiSync.ReplicaEnabled:
+		case slices.Contains(f.reachable, r):
+			connected += m.heldTheLink(r)
+		case m.accounted(r, f):
+			connected++
+		case !r.FailingSince.IsZero() && r.FailingSince.Add(time.Second).Before(m.lastSeen()):
+			before = append(before, r.Instance)
+		default:
+			gone = append(gone, r.Instance)
+			connected++
+		}
+	}
+	if hidden := m.failed.Facts.SemiSync.SourceClients - connected; hidden > 0 {
+		gone = append(gone, before[:min(hidden, len(before))]...)
+	}
+	return gone
+}
+
+// heldTheLink is 1 for a replica that may have been connected to the primary when that was last seen.
+func (m *maker) heldTheLink(r *topology.Instance) int {
+	c, _ := r.Facts.Default()
+	if c.Receiver != topology.ReceiverConnected && c.ReceiverSince.Before(m.lastSeen().Add(-m.snap.Patience.Slack)) {
+		return 0
+	}
+	return 1
+}
+
+// accounted reports whether everything that an unreachable replica had is known and held by others: its last answer came after its receiver was
+// stopped for good.
+func (m *maker) accounted(r *topology.Instance, f *field) bool {
+	c, ok := r.Facts.Default()
+	stopped := ok && c.Receiver == topology.ReceiverStopped || !ok
+	return r.Known() && stopped && !m.failed.FailingSince.IsZero() && r.Facts.At.After(m.failed.FailingSince) && f.all.Contains(r.Facts.Received())
 }
 
 // promised is how many acknowledgements a commit waits for; 0 where semi-sync is not in force.
@@ -165,12 +246,13 @@ func (m *maker) followersGate(f *field, best *Candidate) {
 }
 
 // freeze stops the receivers that still run, so that what was received can be compared. A hung primary gets its fence at the same time: it is the
-// first thing it will do if it ever wakes up.
+// first thing it will do if it ever wakes up. A MariaDB replica that cannot apply what it has is left alone: starting it again would drop that.
 func (m *maker) freeze(f *field) Stage {
 	st := Stage{Phase: PhaseFreeze}
 	for _, r := range f.reachable {
 		c, ok := r.Facts.Default()
-		if ok && c.Source == m.goal.Failed && c.Receiver != topology.ReceiverStopped {
+		fragile := r.Facts.Version.IsMariaDB() && (c.Applier != topology.ApplierRunning || c.Delay > 0) && !m.unapplied(r).IsEmpty()
+		if ok && !fragile && (c.Source == m.goal.Failed || c.Source == m.goal.Successor) && c.Receiver != topology.ReceiverStopped {
 			st.Steps = append(st.Steps, Step{Action: StopReceiver, On: r.Instance, Flavor: r.Facts.Version.Flavor, MayFail: true, Why: "what it has received must not move while positions are compared"})
 		}
 	}
@@ -191,8 +273,8 @@ func (m *maker) promotion(f *field, best *Candidate) []Stage {
 	s, flavor := best.instance, best.instance.Facts.Version.Flavor
 	var stages []Stage
 	goal := s.Facts.Received()
-	if !best.Behind.IsEmpty() && f.donor != nil {
-		goal = f.all
+	if !best.Behind.IsEmpty() && f.donor != nil && f.mute == "" {
+		goal = goal.Union(f.all)
 		stages = append(stages, Stage{Phase: PhaseCatchUp, Steps: []Step{{
 			Action: PointAt, On: s.Instance, Source: f.donor.Instance, Flavor: flavor, SemiSync: s.Facts.SemiSync.ReplicaEnabled,
 			Why: fmt.Sprintf("%s holds %d transactions that %s has not received", f.donor.Instance, best.Behind.Count(), s.Instance),
@@ -201,50 +283,57 @@ func (m *maker) promotion(f *field, best *Candidate) []Stage {
 	if drain := m.drain(s, goal); len(drain.Steps) > 0 {
 		stages = append(stages, drain)
 	}
-	stages = append(stages,
-		Stage{Phase: PhaseDecide, Steps: []Step{{Action: AgreePrimary, On: s.Instance, Source: m.goal.Failed, GTIDs: goal, Why: "from here on nobody else may be promoted"}}},
-		m.repoint(f.reachable, s),
-		Stage{Phase: PhasePromote, Steps: []Step{m.makePrimary(s)}},
+	deposed := m.goal.Failed
+	if m.goal.Successor != "" {
+		deposed = m.goal.Successor // it was agreed on, went down, and may be open when it comes back
+	}
+	return append(stages,
+		Stage{Phase: PhaseFence, Background: true, Steps: []Step{m.fenceDown()}},
+		Stage{Phase: PhaseDecide, Steps: []Step{{Action: AgreePrimary, On: s.Instance, Source: deposed, GTIDs: goal, Why: "from here on nobody else may be promoted"}}},
+		m.repoint(f.reachable, s, goal),
+		Stage{Phase: PhasePromote, Steps: []Step{m.makePrimary(s, goal)}},
 	)
-	return stages
 }
 
 // drain lets the successor apply what it has received, with its durability relaxed where that is much.
 func (m *maker) drain(s *topology.Instance, goal topology.GTIDSet) Stage {
+	st := Stage{Phase: PhaseDrain}
 	left := goal.Subtract(s.Facts.Executed).Count()
 	if left == 0 {
-		return Stage{}
+		st.Steps = m.owed(s)
+		return st
 	}
 	flavor := s.Facts.Version.Flavor
 	wait := Step{Action: WaitApplied, On: s.Instance, Flavor: flavor, GTIDs: goal, Timeout: m.drainTimeout(left),
 		Why: fmt.Sprintf("%d received transactions are not applied yet; opening now would lose them", left)}
-	st := Stage{Phase: PhaseDrain, Steps: []Step{wait}}
-	kept := Durability{SyncBinlog: s.Facts.SyncBinlog, FlushLogAtTrxCommit: s.Facts.FlushLogAtTrxCommit}
+	st.Steps = append(st.Steps, wait)
 	if left >= m.policy.RelaxAbove && m.policy.RelaxAbove > 0 {
 		st.Steps = []Step{
 			{Action: RelaxDurability, On: s.Instance, Flavor: flavor, MayFail: true, Why: "the drain is what clients wait for"},
-			wait,
-			{Action: RestoreDurability, On: s.Instance, Flavor: flavor, Settings: &kept, Why: "nothing is acknowledged before it is durable again"},
+			wait, m.restore(s),
 		}
+	} else {
+		st.Steps = append(st.Steps, m.owed(s)...)
 	}
 	return st
 }
 
-// drainTimeout bounds a drain: half a millisecond a transaction is far slower than any applier seen, and a drain that stalls is given up long before.
+// drainTimeout bounds a drain: five milliseconds a transaction is far slower than any applier seen, and a drain that stalls is given up long before.
 func (m *maker) drainTimeout(left uint64) time.Duration {
 	return 30*time.Second + time.Duration(min(left, 1<<40))*5*time.Millisecond
 }
 
-func (m *maker) makePrimary(s *topology.Instance) Step {
+func (m *maker) makePrimary(s *topology.Instance, holding topology.GTIDSet) Step {
 	k := m.goal.SemiSyncWait
 	if k == 0 {
 		k = promised(&m.failed.Facts)
 	}
-	return Step{Action: MakePrimary, On: s.Instance, Flavor: s.Facts.Version.Flavor, WaitFor: k, Why: "it holds everything and has applied it"}
+	return Step{Action: MakePrimary, On: s.Instance, Flavor: s.Facts.Version.Flavor, WaitFor: k, GTIDs: holding, Why: "it holds everything and has applied it"}
 }
 
-// repoint lets the siblings follow the successor. It does not hold up the promotion.
-func (m *maker) repoint(siblings []*topology.Instance, s *topology.Instance) Stage {
+// repoint lets the siblings follow the successor, which holds at least what is named. It does not hold up the promotion. A sibling that holds
+// something else would bring it into the new history, so it is kept out.
+func (m *maker) repoint(siblings []*topology.Instance, s *topology.Instance, holds topology.GTIDSet) Stage {
 	st := Stage{Phase: PhaseRepoint, Background: true}
 	for _, r := range siblings {
 		if _, lost := m.goal.Lost[r.Instance]; r == s || lost || !r.Up() || r.Quarantined {
@@ -253,9 +342,29 @@ func (m *maker) repoint(siblings []*topology.Instance, s *topology.Instance) Sta
 		if ok, _ := r.Facts.Version.MayReplicateFrom(s.Facts.Version); !ok {
 			continue
 		}
+		if ahead := r.Facts.Received().Subtract(m.errant(r)).Subtract(holds); !ahead.IsEmpty() {
+			st.Steps = append(st.Steps, Step{Action: Quarantine, On: r.Instance, GTIDs: ahead, MayFail: true,
+				Why: fmt.Sprintf("it holds %d transactions that %s does not have: %s", ahead.Count(), s.Instance, ahead)})
+			continue
+		}
+		if left := m.stuck(r); left > 0 {
+			if m.goal.Kind != analysis.RecoveryTakeover { // below an old primary that lives it is well
+				st.Steps = append(st.Steps, Step{Action: Quarantine, On: r.Instance, MayFail: true,
+					Why: fmt.Sprintf("moving it would drop %d received transactions that it applies late on purpose", left)})
+			}
+			continue
+		}
 		st.Steps = append(st.Steps, m.pointAt(r, s))
 	}
 	return st
+}
+
+// stuck counts the received transactions that keep a delayed MariaDB replica where it is: they cannot be applied in time and would be dropped.
+func (m *maker) stuck(r *topology.Instance) uint64 {
+	if c, _ := r.Facts.Default(); c.Delay == 0 || !r.Facts.Version.IsMariaDB() {
+		return 0
+	}
+	return m.unapplied(r).Count()
 }
 
 func (m *maker) pointAt(r, s *topology.Instance) Step {
@@ -263,18 +372,19 @@ func (m *maker) pointAt(r, s *topology.Instance) Step {
 		Why: fmt.Sprintf("%s is the primary now", s.Instance)}
 }
 
-// abandonFailover starts again what the freeze has stopped.
+// abandonFailover starts again what the freeze has stopped, and puts back who was moved below a donor.
 func (m *maker) abandonFailover() (Plan, error) {
-	if m.goal.Successor != "" {
+	if m.goal.Successor != "" && !m.successorDown() {
 		return m.finish() // agreed is agreed: the only way is forward
 	}
-	var ids []topology.InstanceID
+	plan := Plan{}
+	back := Stage{Phase: PhaseRestore}
 	for _, r := range m.followers() {
-		ids = append(ids, r.Instance)
+		if moved := r.Source != m.goal.Failed && r.Source != "" && m.goal.Successor == ""; moved && m.canBeHelped(r) {
+			step := m.pointAt(r, m.failed)
+			step.Why = "the failover was given up"
+			back.Steps = append(back.Steps, step)
+		}
 	}
-	st := m.startAgain(ids, m.goal.Failed)
-	if len(st.Steps) == 0 {
-		return Plan{Complete: true}, nil
-	}
-	return Plan{Stages: []Stage{st}}, nil
+	return m.putInOrder(plan, back), nil
 }

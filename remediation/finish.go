@@ -3,6 +3,7 @@ package remediation
 import (
 	"fmt"
 
+	"github.com/batondb/baton/analysis"
 	"github.com/batondb/baton/topology"
 )
 
@@ -13,29 +14,45 @@ func (m *maker) finish() (Plan, error) {
 	plan := Plan{Successor: m.goal.Successor}
 	switch {
 	case s == nil || s.Down:
-		return plan, m.refuse(GateCandidate, "%s, agreed on as the primary, went down while it was promoted; its own failure is judged next", m.goal.Successor)
+		return plan, m.refuse(GateCandidate, "%s, agreed on as the primary, went down while it was promoted", m.goal.Successor)
 	case !s.Up():
 		m.gates.add(GateCandidate, Unknown, m.snap.At.Sub(s.Attempted), "%s, agreed on as the primary, is %s", s.Instance, s.Agreed)
 		plan.Waiting = fmt.Sprintf("%s does not answer in full", s.Instance)
 		return plan, nil
 	}
 	m.gates.add(GateCandidate, Pass, m.age(s), "%s is agreed on as the primary", s.Instance)
+	if st := m.fenceOld(); len(st.Steps) > 0 {
+		plan.Stages = append(plan.Stages, st)
+	}
 	siblings := m.siblings(s)
 	if s.Source != "" || !s.Writable() {
 		if drain := m.drain(s, s.Facts.Received()); len(drain.Steps) > 0 {
 			plan.Stages = append(plan.Stages, drain)
 		}
-		plan.Stages = append(plan.Stages, m.repoint(siblings, s), Stage{Phase: PhasePromote, Steps: []Step{m.makePrimary(s)}})
+		plan.Stages = append(plan.Stages, m.repoint(siblings, s, s.Facts.Received()), Stage{Phase: PhasePromote, Steps: []Step{m.makePrimary(s, topology.GTIDSet{})}})
+		return plan, nil
+	}
+	if len(plan.Stages) > 0 {
 		return plan, nil
 	}
 	return m.bringAlong(plan, siblings, s), nil
+}
+
+// fenceOld closes the old primary where it is back, or was opened again behind our back: two must not take writes.
+func (m *maker) fenceOld() Stage {
+	st := Stage{Phase: PhaseFence}
+	if _, lost := m.goal.Lost[m.goal.Failed]; !lost && m.failed.Up() && m.failed.Writable() {
+		st.Steps = append(st.Steps, Step{Action: Fence, On: m.goal.Failed, Flavor: m.failed.Facts.Version.Flavor, KillClients: true, MayFail: true,
+			Why: fmt.Sprintf("%s is agreed on as the primary", m.goal.Successor)})
+	}
+	return st
 }
 
 // siblings are all that belong below the successor and can be reached.
 func (m *maker) siblings(s *topology.Instance) []*topology.Instance {
 	var out []*topology.Instance
 	for _, r := range m.followers() {
-		if r.Source != s.Instance && r != s {
+		if r.Source != s.Instance && r != s && !r.Deposed {
 			out = append(out, r)
 		}
 	}
@@ -44,18 +61,24 @@ func (m *maker) siblings(s *topology.Instance) []*topology.Instance {
 
 // bringAlong repoints who does not follow yet, waits for who is on the way, and completes the plan when all do or are given up.
 func (m *maker) bringAlong(plan Plan, siblings []*topology.Instance, s *topology.Instance) Plan {
-	if st := m.repoint(siblings, s); len(st.Steps) > 0 {
-		st.Background = false
+	st := m.repoint(siblings, s, s.Facts.Received())
+	st.Background = false
+	for _, r := range m.followers() {
+		if m.canBeHelped(r) {
+			st.Steps = append(st.Steps, optional(m.owed(r))...)
+		}
+	}
+	followers := m.expected(s)
+	for _, r := range followers {
+		st.Steps = append(st.Steps, m.startBehind(r, s)...)
+	}
+	if len(st.Steps) > 0 {
 		plan.Stages = append(plan.Stages, st)
 		return plan
 	}
-	for _, id := range s.Direct {
-		r := m.snap.Instance(id)
-		if _, lost := m.goal.Lost[id]; lost || r == nil || !r.Up() {
-			continue
-		}
-		if c, ok := r.Facts.Default(); ok && c.Receiver != topology.ReceiverConnected {
-			plan.Waiting, plan.WaitingFor = fmt.Sprintf("%s connects to %s (%s, error %d)", id, s.Instance, c.Receiver, c.ReceiverErrno), id
+	for _, r := range followers {
+		if text := m.connecting(r, s); text != "" {
+			plan.Waiting, plan.WaitingFor = text, r.Instance
 			return plan
 		}
 	}
@@ -67,13 +90,35 @@ func (m *maker) bringAlong(plan Plan, siblings []*topology.Instance, s *topology
 	return plan
 }
 
-// quarantine records who could not be brought along.
-func (m *maker) quarantine() Stage {
-	st := Stage{Phase: PhaseVerify}
-	for _, r := range m.followers() {
-		if why, lost := m.goal.Lost[r.Instance]; lost && !r.Quarantined {
-			st.Steps = append(st.Steps, Step{Action: Quarantine, On: r.Instance, Why: why})
+// expected are those below the successor whom this recovery has brought there.
+func (m *maker) expected(s *topology.Instance) []*topology.Instance {
+	var out []*topology.Instance
+	all := m.followers()
+	if m.goal.Kind == analysis.RecoveryTakeover {
+		all = append(all, m.failed)
+	}
+	for _, r := range all {
+		if r.Source == s.Instance && m.canBeHelped(r) {
+			out = append(out, r)
 		}
 	}
-	return st
+	return out
+}
+
+// startBehind starts a receiver that has stopped below s, once s holds what it has. A MariaDB source turns away a replica that is ahead of it, even
+// by a moment, and the replica does not come back by itself.
+func (m *maker) startBehind(r, s *topology.Instance) []Step {
+	c, _ := r.Facts.Default()
+	if c.Receiver != topology.ReceiverStopped || !s.Facts.Executed.Contains(r.Facts.Received().Subtract(m.errant(r))) {
+		return nil
+	}
+	return m.start(r, fmt.Sprintf("%s holds what it has", s.Instance))
+}
+
+// connecting says that r is not connected to s yet, and how it stands; nothing where it is.
+func (m *maker) connecting(r, s *topology.Instance) string {
+	if c, ok := r.Facts.Default(); ok && c.Receiver != topology.ReceiverConnected {
+		return fmt.Sprintf("%s connects to %s (%s, error %d)", r.Instance, s.Instance, c.Receiver, c.ReceiverErrno)
+	}
+	return ""
 }

@@ -1,6 +1,7 @@
 package remediation
 
 import (
+	"slices"
 	"time"
 
 	"github.com/batondb/baton/analysis"
@@ -41,6 +42,9 @@ type Goal struct {
 	Region       string                `json:"region,omitempty"`
 	Followers    []topology.InstanceID `json:"followers,omitempty"` // its direct replicas when the recovery opened
 
+	// Durable is how durable each follower was: a leader that takes over in the middle of a drain finds it relaxed and cannot see what it was.
+	Durable map[topology.InstanceID]Durability `json:"durable,omitempty"`
+
 	Opened bool `json:"opened,omitempty"` // the ledger has opened it: gates about beginning are behind
 
 	// Progress, filled in while the recovery runs.
@@ -61,7 +65,8 @@ const (
 	Auto      Autonomy = "auto"
 )
 
-// Policy is what the configuration says about recoveries of one cluster. Zero fields take the values of DefaultPolicy.
+// Policy is what the configuration says about recoveries of one cluster. Autonomy, MaxLag and WriteBlock take the values of DefaultPolicy where they
+// are zero; a zero Cooldown is none and a zero RelaxAbove never relaxes.
 type Policy struct {
 	Autonomy      Autonomy      `json:"autonomy"`
 	Cooldown      time.Duration `json:"cooldown"`         // after a completed recovery of the same kind
@@ -82,4 +87,42 @@ func DefaultPolicy() Policy {
 		Autonomy: Recommend, Cooldown: 5 * time.Minute, MaxLag: 10 * time.Second, WriteBlock: 5 * time.Second,
 		DrainStall: 20 * time.Second, RelaxAbove: 500, RejoinDeposed: true,
 	}
+}
+
+func (p Policy) withDefaults() Policy {
+	d := DefaultPolicy()
+	if p.Autonomy == "" {
+		p.Autonomy = d.Autonomy
+	}
+	if p.MaxLag <= 0 {
+		p.MaxLag = d.MaxLag
+	}
+	if p.WriteBlock <= 0 {
+		p.WriteBlock = d.WriteBlock
+	}
+	return p
+}
+
+// Remember fills in what the goal must know of its instance before the instance's own words are forgotten. It is called when a recovery opens.
+func (g Goal) Remember(snap *topology.Snapshot) Goal {
+	i := snap.Instance(g.Failed)
+	if i == nil {
+		return g
+	}
+	g.Cluster = i.Cluster
+	g.LastPosition, g.LastSeen, g.PrimaryUUID = i.Facts.Executed, i.Facts.At, i.Facts.ServerUUID
+	g.DataCenter, g.Region, g.From = i.Facts.DataCenter, i.Facts.Region, i.Source
+	g.Followers = slices.Clone(i.Direct)
+	g.SemiSyncWait = promised(&i.Facts)
+	g.Durable = make(map[topology.InstanceID]Durability, len(i.Direct))
+	for _, id := range i.Direct {
+		if r := snap.Instance(id); r != nil && r.Known() {
+			g.Durable[id] = durabilityOf(r)
+		}
+	}
+	return g
+}
+
+func durabilityOf(i *topology.Instance) Durability {
+	return Durability{SyncBinlog: i.Facts.SyncBinlog, FlushLogAtTrxCommit: i.Facts.FlushLogAtTrxCommit}
 }

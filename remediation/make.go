@@ -34,7 +34,7 @@ func Plans(kind analysis.RecoveryKind) bool { return planners()[kind] != nil }
 // plan is then filled in as far as it could be thought through, so that it can still be shown. A recovery is a series of Make and Execute, each
 // on a newer snapshot, until a plan is Complete: so any process can take it up from what it sees.
 func Make(goal Goal, snap *topology.Snapshot, policy Policy) (Plan, error) {
-	m := &maker{goal: goal, snap: snap, policy: policy, gates: newGates(goal, policy), failed: snap.Instance(goal.Failed)}
+	m := &maker{goal: goal, snap: snap, policy: policy.withDefaults(), gates: newGates(goal, policy), failed: snap.Instance(goal.Failed)}
 	next := planners()[goal.Kind]
 	if next == nil {
 		return Plan{Goal: goal}, m.refuse(GateTarget, "%q is no kind of recovery that Baton carries out", goal.Kind)
@@ -43,9 +43,25 @@ func Make(goal Goal, snap *topology.Snapshot, policy Policy) (Plan, error) {
 		return Plan{Goal: goal}, m.refuse(GateTarget, "%s is not known", goal.Failed)
 	}
 	m.cluster = snap.Cluster(m.failed.Cluster)
+	m.takeUp()
 	plan, err := next(m)
-	plan.Goal, plan.Gates = goal, m.gates.list
+	plan.Goal, plan.Gates = m.goal, m.gates.list
 	return plan, err
+}
+
+// takeUp reads from the ledger how far the recovery has come, for whoever goes on with it may not know: the answer to the entry that agreed on a
+// successor may have been lost, and a takeover that was being given up has agreed on the old primary again.
+func (m *maker) takeUp() {
+	if m.goal.Kind != analysis.RecoveryFailover && m.goal.Kind != analysis.RecoveryTakeover {
+		return
+	}
+	deposed, isDeposed := m.snap.Intents.Deposed[m.goal.Failed]
+	if m.goal.Successor == "" && !m.goal.Abort && isDeposed && m.goal.ID != "" && deposed.Recovery == m.goal.ID {
+		m.goal.Successor = m.snap.Intents.Clusters[m.cluster.Name].Primary
+	}
+	if m.goal.Successor == m.goal.Failed {
+		m.goal.Successor, m.goal.Abort = "", true
+	}
 }
 
 // maker is one call of Make.
@@ -105,37 +121,25 @@ func (m *maker) opening() {
 // cooldown refuses a second recovery of the same kind soon after a completed one, and of a successor nobody has acknowledged. A failed attempt
 // does not block.
 func (m *maker) cooldown() {
+	name, unacked := GateCooldown, topology.PastRecovery{}
 	for _, r := range m.snap.Intents.Past[m.cluster.Name] {
-		if r.Outcome == OutcomeFailed || r.Outcome == OutcomeAborted || r.Kind != string(m.goal.Kind) || r.Acknowledged {
+		if r.Outcome == OutcomeFailed || r.Outcome == OutcomeAborted || r.Kind != string(m.goal.Kind) || r.Acknowledged || m.snap.At.Sub(r.Closed) >= m.policy.Cooldown {
 			continue
 		}
-		if since := m.snap.At.Sub(r.Closed); since < m.policy.Cooldown {
-			m.gates.add(GateCooldown, Fail, 0, "recovery %s ended %s ago and the cooldown is %s; acknowledging it ends the cooldown",
-				r.ID, since.Round(time.Second), m.policy.Cooldown)
-			return
+		if unacked = r; r.Successor == m.goal.Failed {
+			name = GateUnacked
 		}
 	}
-	m.gates.add(GateCooldown, Pass, 0, "no recovery of this kind ended within %s", m.policy.Cooldown)
-}
-
-// abort plans how to put back what a recovery of this kind may have changed.
-func (m *maker) startAgain(ids []topology.InstanceID, source topology.InstanceID) Stage {
-	st := Stage{Phase: PhaseRestore}
-	for _, id := range ids {
-		i := m.snap.Instance(id)
-		if i == nil || !i.Up() || i.Source != source {
-			continue
-		}
-		c, _ := i.Facts.Default()
-		if c.Receiver != topology.ReceiverStopped && c.Applier != topology.ApplierStopped {
-			continue
-		}
-		if i.Facts.Version.IsMariaDB() { // starting its receiver drops what the applier has not applied
-			st.Steps = append(st.Steps, Step{Action: WaitApplied, On: id, Flavor: i.Facts.Version.Flavor, GTIDs: i.Facts.Received(), Why: "starting a MariaDB receiver drops unapplied relay logs"})
-		}
-		st.Steps = append(st.Steps, Step{Action: StartReplication, On: id, Source: source, Flavor: i.Facts.Version.Flavor, Why: "what was stopped is started again"})
+	since := m.snap.At.Sub(unacked.Closed).Round(time.Second)
+	switch {
+	case unacked.ID == "":
+		m.gates.add(GateCooldown, Pass, 0, "no recovery of this kind ended within %s", m.policy.Cooldown)
+	case name == GateUnacked:
+		m.gates.add(name, Fail, 0, "%s became primary by recovery %s %s ago, which nobody has acknowledged; the cooldown is %s and acknowledging ends it",
+			m.goal.Failed, unacked.ID, since, m.policy.Cooldown)
+	default:
+		m.gates.add(name, Fail, 0, "recovery %s ended %s ago and the cooldown is %s; acknowledging it ends the cooldown", unacked.ID, since, m.policy.Cooldown)
 	}
-	return st
 }
 
 func orNone(s string) string {

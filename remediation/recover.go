@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/batondb/baton/analysis"
@@ -41,25 +42,35 @@ type Result struct {
 
 // limits of one run. A plan is a few rounds long; what needs more is going in circles.
 const (
-	maxRounds       = 5000 // most of them looks at somebody who is connecting
-	maxAttempts     = 3    // of one step on one instance, before it is given up
+	maxRounds       = 100
+	maxAttempts     = 3 // of one step on one instance, before it is given up
 	connectPatience = 10 * time.Second
-	lookAgain       = 10 * time.Millisecond // between two looks at somebody who is connecting
+	connectPause    = 50 * time.Millisecond // between two looks at who is still connecting
 )
 
 // Recover repeats observe, plan and act until the goal holds, is refused or is given up. On refusal or failure everything that was stopped is
 // started again.
 func Recover(ctx context.Context, r Recovery) Result {
-	run := &run{Recovery: r, attempts: make(map[attempt]int), text: "the goal holds"}
+	run := &run{Recovery: r, attempts: make(map[attempt]int), text: goalHolds}
 	run.Goal.Excluded, run.Goal.Lost = cloneOrNew(r.Goal.Excluded), cloneOrNew(r.Goal.Lost)
-	for range maxRounds {
-		if res, ended := run.round(ctx); ended {
+	defer run.endWait()
+	for rounds := 0; rounds < maxRounds; {
+		res, ended := run.round(ctx)
+		if ended {
 			res.Goal = run.Goal
 			return res
+		}
+		if run.waiting == nil { // rounds that only look again are bounded by patience
+			rounds++
+		}
+		if rounds == maxRounds/2 && !run.Goal.Abort { // going in circles: what is left of the rounds is for putting things back
+			run.giveUp(fmt.Sprintf("given up after %d rounds without an end", rounds))
 		}
 	}
 	return Result{Outcome: OutcomeFailed, Text: fmt.Sprintf("given up after %d rounds without an end", maxRounds), Goal: run.Goal}
 }
+
+const goalHolds = "the goal holds"
 
 func cloneOrNew[K comparable, V any](m map[K]V) map[K]V {
 	if m == nil {
@@ -80,7 +91,7 @@ type run struct {
 	outcome  string // decided on the way: what the end will be called
 	text     string
 	refusal  *Refusal
-	waiting  context.Context // ends when waiting has lasted long enough
+	waiting  context.Context // ends when waiting has lasted long enough; nil while nothing is waited for
 	stop     context.CancelFunc
 }
 
@@ -94,43 +105,68 @@ func (r *run) round(ctx context.Context) (Result, bool) {
 	if r.Planned != nil {
 		r.Planned(plan)
 	}
-	if err != nil {
+	r.takeUp(plan)
+	switch {
+	case err != nil:
 		return r.refused(err)
-	}
-	if plan.Complete {
+	case plan.Complete:
 		return r.end(), true
-	}
-	if len(plan.Stages) == 0 {
+	case len(plan.Stages) == 0:
 		return r.wait(ctx, plan)
 	}
+	r.endWait()
 	r.changed = true
 	return r.learn(ctx, plan, Execute(ctx, plan, r.Actor, r.Resume, r.Watch))
 }
 
+// takeUp follows the plan where it knows better how far the recovery has come, and where there is no way back any more.
+func (r *run) takeUp(plan Plan) {
+	back := attempt{AgreePrimary, ""}
+	switch {
+	case plan.Goal.Abort && !r.Goal.Abort:
+		r.giveUp("it was being given up when it was taken up")
+		r.Goal.Successor = plan.Goal.Successor
+	case r.Goal.Abort && plan.Successor != "" && r.attempts[back] < maxAttempts:
+		r.attempts[back]++
+		r.Goal.Abort, r.Goal.Successor, r.outcome, r.text, r.refusal = false, plan.Successor, "", goalHolds, nil
+	case r.Goal.Successor == "":
+		r.Goal.Successor = plan.Goal.Successor
+	}
+}
+
 func (r *run) end() Result {
-	outcome := OutcomeSuccess
+	outcome, text := OutcomeSuccess, r.text
 	switch {
 	case r.outcome != "":
 		outcome = r.outcome
 	case len(r.Goal.Lost) > 0 || len(r.Goal.Excluded) > 0:
 		outcome = OutcomePartial
 	}
-	return Result{Outcome: outcome, Text: r.text, Refusal: r.refusal}
+	for _, id := range slices.SortedFunc(maps.Keys(r.Goal.Lost), topology.CompareIDs) {
+		text += fmt.Sprintf("; %s is left behind: %s", id, r.Goal.Lost[id])
+	}
+	return Result{Outcome: outcome, Text: text, Refusal: r.refusal}
 }
 
 // refused ends a recovery that has changed nothing, and turns one that has into putting things back.
 func (r *run) refused(err error) (Result, bool) {
-	errors.As(err, &r.refusal)
-	r.outcome, r.text = OutcomeAborted, err.Error()
-	if r.Goal.Abort || !r.changed && !r.Resume || r.Goal.Successor != "" {
+	began := r.changed || r.Resume
+	if r.outcome == "" || r.outcome == OutcomeAborted {
+		errors.As(err, &r.refusal)
+		r.outcome, r.text = OutcomeAborted, err.Error()
 		if r.Goal.Successor != "" {
 			r.outcome = OutcomeFailed
 		}
+	}
+	if r.Goal.Abort || !began {
 		return r.end(), true
 	}
 	r.Goal.Abort = true
 	return Result{}, false
 }
+
+// giveUp turns to putting back what was changed.
+func (r *run) giveUp(why string) { r.Goal.Abort, r.outcome, r.text = true, OutcomeFailed, why }
 
 // wait goes on looking for as long as somebody may still connect. Then those who did not are lost, and the rest is completed without them.
 func (r *run) wait(ctx context.Context, plan Plan) (Result, bool) {
@@ -138,69 +174,111 @@ func (r *run) wait(ctx context.Context, plan Plan) (Result, bool) {
 		r.waiting, r.stop = context.WithTimeout(ctx, connectPatience)
 	}
 	if r.waiting.Err() == nil {
-		pause(ctx, lookAgain)
+		pause, done := context.WithTimeout(r.waiting, connectPause)
+		defer done()
+		<-pause.Done()
 		return Result{}, false
 	}
-	r.stop()
-	r.waiting = nil
-	if r.Goal.Abort || r.attempts[attempt{"wait", ""}] >= maxAttempts {
+	// Whoever else is still waited for has had as much time: the patience that is over stays over until something is done.
+	switch {
+	case plan.WaitingFor != "":
+		r.Goal.Lost[plan.WaitingFor] = plan.Waiting
+	case r.Goal.Abort:
 		r.outcome, r.text = OutcomeFailed, plan.Waiting
 		return r.end(), true
+	default:
+		r.endWait()
+		r.giveUp(plan.Waiting)
 	}
-	r.attempts[attempt{"wait", ""}]++
-	r.giveUp(plan)
 	return Result{}, false
 }
 
-// pause lets a moment pass, or the context end.
-func pause(ctx context.Context, moment time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, moment)
-	defer cancel()
-	<-ctx.Done()
-}
-
-// giveUp notes as lost whoever the plan is waiting for.
-func (r *run) giveUp(plan Plan) {
-	if plan.WaitingFor == "" {
-		r.Goal.Abort, r.outcome, r.text = true, OutcomeFailed, plan.Waiting
-		return
+func (r *run) endWait() {
+	if r.waiting != nil {
+		r.stop()
+		r.waiting, r.stop = nil, nil
 	}
-	r.Goal.Lost[plan.WaitingFor] = plan.Waiting
 }
 
-// learn takes into account what failed.
+// learn takes into account what was done and what failed.
 func (r *run) learn(ctx context.Context, plan Plan, x Execution) (Result, bool) {
 	if x.Agreed && !r.Goal.Abort {
 		r.Goal.Successor = plan.Successor
 	}
-	for _, f := range x.Noted {
-		r.attempts[attempt{f.Step.Action, f.Step.On}]++
-		switch {
-		case f.Step.Action == StopReceiver:
-			r.Goal.Excluded[f.Step.On] = f.Err.Error()
-		case f.Step.Action == PointAt && r.attempts[attempt{f.Step.Action, f.Step.On}] >= maxAttempts:
-			r.Goal.Lost[f.Step.On] = f.Err.Error()
-		}
+	if r.Goal.Kind == analysis.RecoveryTakeover && r.Goal.To == "" && !r.Goal.Abort {
+		r.Goal.To = plan.Successor // who was chosen first stays chosen
 	}
+	r.note(plan, x)
 	if x.Failed == nil {
 		return Result{}, false
 	}
 	if errors.Is(x.Failed.Err, ErrHalted) || ctx.Err() != nil {
 		return Result{Halted: true, Text: x.Failed.Error()}, true
 	}
-	key := attempt{x.Failed.Step.Action, x.Failed.Step.On}
-	r.attempts[key]++
-	candidateFailed := x.Failed.Step.On == plan.Successor && r.Goal.Successor == ""
-	switch {
-	case candidateFailed && r.Goal.Kind == analysis.RecoveryFailover:
-		r.Goal.Excluded[plan.Successor] = x.Failed.Error()
-	case r.Goal.Abort || r.Goal.Successor != "" && r.Goal.Kind == analysis.RecoveryFailover:
-		if r.attempts[key] >= maxAttempts {
-			r.outcome, r.text = OutcomeFailed, x.Failed.Error()
-			return r.end(), true
+	return r.failed(plan, x.Failed)
+}
+
+// note counts what is done again and again, and gives up those for whom it does not help.
+func (r *run) note(plan Plan, x Execution) {
+	for _, step := range plan.Steps() {
+		switch step.Action {
+		case Quarantine:
+			if _, known := r.Goal.Lost[step.On]; !known {
+				r.Goal.Lost[step.On] = step.Why
+			}
+		case StartReplication: // it may succeed and not last
+			r.tried(step, "its receiver stops again and again")
 		}
+	}
+	for _, f := range x.Noted {
+		switch f.Step.Action {
+		case RestartReceiver:
+			r.Goal.Excluded[f.Step.On] = f.Err.Error()
+		case StopReceiver: // the second time in a row: the first answer may only have been lost
+			if key := (attempt{f.Step.Action, f.Step.On}); r.attempts[key] > 0 {
+				r.Goal.Excluded[f.Step.On] = f.Err.Error()
+			} else {
+				r.attempts[key]++
+			}
+		case PointAt, RestoreDurability, Fence:
+			r.tried(f.Step, f.Err.Error())
+		}
+	}
+}
+
+// tried counts an attempt at a step that may fail. The last one loses the instance; a takeover that can still be given up is.
+func (r *run) tried(step Step, why string) {
+	key := attempt{step.Action, step.On}
+	if r.attempts[key]++; r.attempts[key] < maxAttempts || step.NoWait {
+		return
+	}
+	if r.Goal.Kind == analysis.RecoveryTakeover && r.Goal.Successor == "" && !r.Goal.Abort {
+		r.giveUp(fmt.Sprintf("%s: %s", step.On, why))
+		delete(r.attempts, key)
+		return
+	}
+	r.Goal.Lost[step.On] = why
+}
+
+// failed decides what becomes of the recovery after a step that must not fail has failed.
+func (r *run) failed(plan Plan, f *StepError) (Result, bool) {
+	key := attempt{f.Step.Action, f.Step.On}
+	r.attempts[key]++
+	last := r.attempts[key] >= maxAttempts
+	verb, _ := f.Step.Action.Verb()
+	failover := r.Goal.Kind == analysis.RecoveryFailover
+	switch {
+	case verb.Door == DoorLedger && !last: // that is nobody's fault: it is tried again
+	case failover && !r.Goal.Abort && verb.Door != DoorLedger && (r.Goal.Successor == "" || f.Step.On == plan.Successor && r.Goal.Successor != plan.Successor):
+		r.Goal.Excluded[f.Step.On] = f.Error() // the candidate, or who was to give it what it lacks
+	case r.Goal.Abort && last && slices.Contains(r.Goal.Followers, f.Step.On) && f.Step.On != r.Goal.Successor:
+		r.Goal.Lost[f.Step.On] = f.Error()
+	case r.Goal.Abort && last:
+		r.outcome, r.text = OutcomeFailed, f.Error()
+		return r.end(), true
+	case r.Goal.Abort, failover && !last:
 	default:
-		r.Goal.Abort, r.outcome, r.text = true, OutcomeFailed, x.Failed.Error()
+		r.giveUp(f.Error())
 	}
 	return Result{}, false
 }

@@ -2,6 +2,8 @@ package remediation
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/batondb/baton/topology"
 )
@@ -16,12 +18,12 @@ func (m *maker) relocate() (Plan, error) {
 	if m.goal.Abort {
 		return m.abandonRelocate()
 	}
-	if r.Source == below.Instance && m.goal.Opened {
-		c, _ := r.Facts.Default()
-		if c.Receiver == topology.ReceiverConnected {
-			return Plan{Complete: true}, nil
+	if r.Source == below.Instance && m.goal.Opened && r.Up() {
+		text := m.connecting(r, below)
+		if steps := m.startBehind(r, below); len(steps) > 0 {
+			return Plan{Stages: []Stage{{Phase: PhaseRelocate, Steps: steps}}}, nil
 		}
-		return Plan{Waiting: fmt.Sprintf("%s connects to %s (%s, error %d)", r.Instance, below.Instance, c.Receiver, c.ReceiverErrno)}, nil
+		return Plan{Complete: text == "", Waiting: text}, nil
 	}
 	m.opening()
 	m.relocateGates(r, below)
@@ -29,8 +31,8 @@ func (m *maker) relocate() (Plan, error) {
 		return Plan{}, err
 	}
 	var stages []Stage
-	if !below.Facts.Executed.Contains(r.Facts.Executed) {
-		stages = append(stages, Stage{Phase: PhaseCatchUp, Steps: []Step{{Action: WaitApplied, On: below.Instance, Flavor: below.Facts.Version.Flavor, GTIDs: r.Facts.Executed,
+	if has := r.Facts.Received().Subtract(m.errant(r)); !below.Facts.Executed.Contains(has) {
+		stages = append(stages, Stage{Phase: PhaseCatchUp, Steps: []Step{{Action: WaitApplied, On: below.Instance, Flavor: below.Facts.Version.Flavor, GTIDs: has,
 			Timeout: m.policy.MaxLag, Why: fmt.Sprintf("a source must hold what %s has", r.Instance)}}})
 	}
 	move := m.pointAt(r, below)
@@ -91,7 +93,11 @@ func (m *maker) isBelow(i, top *topology.Instance) bool {
 
 func (m *maker) abandonRelocate() (Plan, error) {
 	from := m.snap.Instance(m.goal.From)
-	if from == nil || m.failed.Source == m.goal.From || !m.failed.Up() {
+	if why, lost := m.goal.Lost[m.failed.Instance]; lost && !m.failed.Quarantined {
+		return Plan{Stages: []Stage{{Phase: PhaseVerify, Steps: []Step{{Action: Quarantine, On: m.failed.Instance, Why: why}}}}}, nil
+	}
+	c, _ := m.failed.Facts.Default()
+	if from == nil || !m.canBeHelped(m.failed) || m.failed.Source == m.goal.From && !m.stoppedHere(c) {
 		return Plan{Complete: true}, nil
 	}
 	step := m.pointAt(m.failed, from)
@@ -120,13 +126,16 @@ func (m *maker) rejoin() (Plan, error) {
 	flavor := d.Facts.Version.Flavor
 	if d.Writable() {
 		return Plan{Stages: []Stage{
-			{Phase: PhaseFence, Steps: []Step{{Action: Fence, On: d.Instance, Flavor: flavor, Why: fmt.Sprintf("%s is the primary now", primary.Instance)}}},
+			{Phase: PhaseFence, Steps: []Step{{Action: Fence, On: d.Instance, Flavor: flavor, KillClients: true, Why: fmt.Sprintf("%s is the primary now", primary.Instance)}}},
 			{Phase: PhaseVerify, Steps: []Step{{Action: Fenced, On: d.Instance, Why: "it refuses writes"}}},
 		}, Next: "what it holds is compared with the primary"}, nil
 	}
-	if d.Source == primary.Instance {
-		if c, _ := d.Facts.Default(); c.Receiver != topology.ReceiverConnected && len(m.goal.Lost) == 0 {
-			return Plan{Waiting: fmt.Sprintf("%s connects to %s (%s, error %d)", d.Instance, primary.Instance, c.Receiver, c.ReceiverErrno)}, nil
+	if why, lost := m.goal.Lost[d.Instance]; lost && !d.Quarantined {
+		return Plan{Stages: []Stage{{Phase: PhaseVerify, Steps: []Step{{Action: Quarantine, On: d.Instance, Why: why}}}}}, nil
+	}
+	if d.Source == primary.Instance && !d.Quarantined {
+		if text := m.connecting(d, primary); text != "" {
+			return Plan{Waiting: text, WaitingFor: d.Instance}, nil
 		}
 		if d.Deposed {
 			return Plan{Stages: []Stage{{Phase: PhaseVerify, Steps: []Step{{Action: Rejoined, On: d.Instance, Source: primary.Instance, Why: "it follows the primary"}}}}}, nil
@@ -143,10 +152,8 @@ func (m *maker) rejoinOrQuarantine(d, primary *topology.Instance) (Plan, error) 
 	if !primary.Up() {
 		return Plan{Waiting: fmt.Sprintf("%s, the primary, is %s", primary.Instance, primary.Agreed)}, nil
 	}
-	ahead := d.Facts.Executed.Subtract(primary.Facts.Executed)
-	if !ahead.IsEmpty() {
-		return Plan{AtRisk: ahead, Stages: []Stage{{Phase: PhaseVerify, Steps: []Step{{Action: Quarantine, On: d.Instance, GTIDs: ahead,
-			Why: fmt.Sprintf("it holds %d transactions that %s does not have: %s", ahead.Count(), primary.Instance, ahead)}}}}}, nil
+	if ahead := d.Facts.Received().Subtract(primary.Facts.Executed); !ahead.IsEmpty() {
+		return Plan{AtRisk: ahead, Stages: []Stage{m.keepOut(d, primary, ahead)}}, nil
 	}
 	step := m.pointAt(d, primary)
 	step.MayFail, step.SemiSync = false, d.Facts.SemiSync.ReplicaInstalled && primary.Facts.SemiSync.SourceEnabled
@@ -155,7 +162,8 @@ func (m *maker) rejoinOrQuarantine(d, primary *topology.Instance) (Plan, error) 
 }
 
 // restartReceivers makes replicas that hear nothing test their link to a source that does not answer us: first one of them, and the others when
-// that one has lost it. MySQL keeps the relay log through a restart; MariaDB drops it, so there only a replica that has applied all is restarted.
+// that one has lost it. Where all of them were streaming until the source stopped answering and all fell silent with it, that is the answer of
+// the first one, and they are tested together. MySQL keeps the relay log through a restart; MariaDB drops it, so there only a replica that has applied all is restarted.
 func (m *maker) restartReceivers() (Plan, error) {
 	if m.goal.Abort || !m.failed.Down {
 		return Plan{Complete: true}, nil
@@ -173,9 +181,10 @@ func (m *maker) restartReceivers() (Plan, error) {
 		case topology.TestimonySilent:
 			c, _ := r.Facts.Default()
 			drained := c.Applier == topology.ApplierRunning && r.Facts.Executed.Contains(c.Retrieved)
+			_, tried := m.goal.Excluded[id]
 			if c.Receiver == topology.ReceiverConnecting {
 				testing++
-			} else if drained || !r.Facts.Version.IsMariaDB() {
+			} else if !tried && (drained || !r.Facts.Version.IsMariaDB()) {
 				silent = append(silent, r)
 			}
 		}
@@ -183,7 +192,7 @@ func (m *maker) restartReceivers() (Plan, error) {
 	switch {
 	case lost == 0 && testing > 0:
 		return Plan{Complete: true}, nil // one is being tested: its answer decides about the others
-	case lost == 0 && len(silent) > 1:
+	case lost == 0 && len(silent) > 1 && !m.fellSilent(silent):
 		silent = silent[:1]
 	}
 	st := Stage{Phase: PhaseVerify}
@@ -195,4 +204,15 @@ func (m *maker) restartReceivers() (Plan, error) {
 		return Plan{Complete: true}, nil
 	}
 	return Plan{Stages: []Stage{st}}, nil
+}
+
+// streamedUntil is how long before a source stopped answering its replicas may have heard from it last and still have been streaming.
+const streamedUntil = 3 * time.Second
+
+// fellSilent reports whether all of some replicas heard from their source until it stopped answering us.
+func (m *maker) fellSilent(replicas []*topology.Instance) bool {
+	return !slices.ContainsFunc(replicas, func(r *topology.Instance) bool {
+		c, _ := r.Facts.Default()
+		return c.HeardAt.IsZero() || m.failed.FailingSince.Sub(c.HeardAt) > streamedUntil
+	})
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // takeover hands the primary's role over while the primary is up. Its plans: siblings below the candidate; the old primary closed; the candidate
-// at exactly the position of the closed one, then open; the old one below it. Until the candidate is agreed on, everything can be put back.
+// at exactly the position of the closed one, then open; the old one below it. Until the candidate is open, everything can be put back.
 func (m *maker) takeover() (Plan, error) {
 	if m.goal.Successor != "" && !m.goal.Abort {
 		return m.finishTakeover()
@@ -17,10 +17,15 @@ func (m *maker) takeover() (Plan, error) {
 	}
 	m.opening()
 	m.primaryUp()
+	if text := m.undecided(); text != "" {
+		return Plan{Waiting: text}, nil
+	}
 	f := m.survey()
+	m.keepTo(&f)
 	best := m.choose(&f)
 	plan := Plan{Candidates: f.candidates}
 	if best != nil {
+		plan.Successor = best.Instance
 		m.takeoverGates(&f, best.instance)
 		m.followersGate(&f, best)
 	}
@@ -34,13 +39,31 @@ func (m *maker) takeover() (Plan, error) {
 		return plan, nil
 	}
 	if !m.closed() {
+		for _, r := range m.expected(s) {
+			if plan.Waiting = m.connecting(r, s); plan.Waiting != "" {
+				return plan, nil // who cannot follow is found out while everything can still be put back
+			}
+		}
 		plan.Stages = m.closing(s)
 		plan.Next = fmt.Sprintf("%s opens when it has applied the position at which %s closed", s.Instance, m.goal.Failed)
 		return plan, nil
 	}
-	plan.Successor = s.Instance
 	plan.Stages = m.handOver(&f, s)
 	return plan, nil
+}
+
+// keepTo stays with the candidate below which siblings have been gathered already: the freshest one changes from moment to moment, and a second
+// choice would send them round in circles.
+func (m *maker) keepTo(f *field) {
+	if m.goal.To != "" || !m.goal.Opened {
+		return
+	}
+	for _, r := range f.reachable {
+		if s := m.snap.Instance(r.Source); s != nil && s.Source == m.goal.Failed {
+			m.goal.To = s.Instance
+			return
+		}
+	}
 }
 
 func (m *maker) primaryUp() {
@@ -81,23 +104,26 @@ func (m *maker) takeoverGates(f *field, s *topology.Instance) {
 	}
 }
 
-// gather lets the siblings follow the candidate before anything is closed. Where commits wait for more than one acknowledgement, as many
-// siblings stay behind as the old primary needs to go on committing.
+// gather lets the siblings follow the candidate before anything is closed. Where commits wait for acknowledgements, as many siblings stay behind
+// as the old primary needs, beside the candidate, to go on committing.
 func (m *maker) gather(f *field, s *topology.Instance) Stage {
 	st := Stage{Phase: PhaseRelocate}
-	stay := promised(&m.failed.Facts) - 1
+	stay := promised(&m.failed.Facts)
+	if s.Facts.SemiSync.ReplicaEnabled {
+		stay--
+	}
 	for _, r := range f.reachable {
-		if r == s || r.Source != m.goal.Failed {
+		if c, _ := r.Facts.Default(); r != s && r.Source == s.Instance && !m.closed() {
+			st.Steps = append(st.Steps, m.startBehind(r, s)...)
+		} else if r == s || r.Source != m.goal.Failed {
 			continue
-		}
-		if stay > 0 && r.Facts.SemiSync.ReplicaEnabled {
+		} else if stay > 0 && r.Facts.SemiSync.ReplicaEnabled && c.Receiver == topology.ReceiverConnected {
 			stay--
 			continue
-		}
-		if c, _ := r.Facts.Default(); c.Delay > 0 {
+		} else if c.Delay > 0 {
 			continue // it follows afterwards: it must not hold up the takeover
 		}
-		if ok, _ := r.Facts.Version.MayReplicateFrom(s.Facts.Version); ok && !m.closed() {
+		if ok, _ := r.Facts.Version.MayReplicateFrom(s.Facts.Version); ok && r.Source == m.goal.Failed && !m.closed() {
 			step := m.pointAt(r, s)
 			step.MayFail, step.Why = false, "siblings follow the candidate before anything is closed"
 			st.Steps = append(st.Steps, step)
@@ -131,12 +157,12 @@ func (m *maker) handOver(f *field, s *topology.Instance) []Stage {
 		stages = append(stages, Stage{Phase: PhaseDrain, Steps: []Step{{Action: WaitApplied, On: s.Instance, Flavor: flavor, GTIDs: position,
 			Timeout: m.policy.WriteBlock, Why: fmt.Sprintf("it must hold exactly what %s closed with", m.goal.Failed)}}})
 	}
-	behind := m.repoint(f.reachable, s)
+	behind := m.repoint(f.reachable, s, position.Union(s.Facts.Received()))
 	behind.Steps = stillBehind(behind.Steps, m.snap, s.Instance)
 	behind.Steps = append(behind.Steps, m.follow(s))
 	return append(stages,
 		Stage{Phase: PhaseDecide, Steps: []Step{{Action: AgreePrimary, On: s.Instance, Source: m.goal.Failed, GTIDs: position, Why: "from here on the way is forward"}}},
-		Stage{Phase: PhasePromote, Steps: []Step{m.makePrimary(s)}},
+		Stage{Phase: PhasePromote, Steps: []Step{m.makePrimary(s, position)}},
 		behind,
 	)
 }
@@ -155,7 +181,7 @@ func stillBehind(steps []Step, snap *topology.Snapshot, successor topology.Insta
 // follow lets the old primary replicate from the new one.
 func (m *maker) follow(s *topology.Instance) Step {
 	return Step{Action: PointAt, On: m.goal.Failed, Source: s.Instance, Flavor: m.failed.Facts.Version.Flavor,
-		SemiSync: m.failed.Facts.SemiSync.ReplicaInstalled && m.makePrimary(s).WaitFor > 0, MayFail: true,
+		SemiSync: m.failed.Facts.SemiSync.ReplicaInstalled && m.makePrimary(s, topology.GTIDSet{}).WaitFor > 0, MayFail: true,
 		Why: "the old primary becomes a replica"}
 }
 
@@ -166,46 +192,27 @@ func (m *maker) finishTakeover() (Plan, error) {
 		return plan, err
 	}
 	s := m.snap.Instance(m.goal.Successor)
-	_, lost := m.goal.Lost[m.goal.Failed]
-	switch {
-	case lost || !m.failed.Up():
+	if !m.canBeHelped(m.failed) {
 		return plan, nil
-	case m.failed.Source != s.Instance:
-		plan.Complete = false
-		plan.Stages = []Stage{{Phase: PhaseRepoint, Steps: []Step{m.follow(s)}}}
-	case m.failed.Deposed:
-		plan.Complete = false
-		plan.Stages = []Stage{{Phase: PhaseVerify, Steps: []Step{{Action: Rejoined, On: m.goal.Failed, Source: s.Instance, Why: "it follows the new primary"}}}}
 	}
+	if m.failed.Source == s.Instance {
+		if m.failed.Deposed {
+			plan.Complete = false
+			plan.Stages = []Stage{{Phase: PhaseVerify, Steps: []Step{{Action: Rejoined, On: m.goal.Failed, Source: s.Instance, Why: "it follows the new primary"}}}}
+		}
+		return plan, nil
+	}
+	plan.Complete = false
+	if ahead := m.failed.Facts.Received().Subtract(s.Facts.Executed); !ahead.IsEmpty() {
+		plan.AtRisk, plan.Stages = ahead, []Stage{m.keepOut(m.failed, s, ahead)}
+		return plan, nil
+	}
+	plan.Stages = []Stage{{Phase: PhaseRepoint, Steps: []Step{m.follow(s)}}}
 	return plan, nil
 }
 
-// abandonTakeover opens the old primary again and puts the siblings back below it. It is planned only while the successor has not been opened.
-func (m *maker) abandonTakeover() (Plan, error) {
-	if s := m.snap.Instance(m.goal.Successor); s != nil && s.Up() && s.Source == "" && s.Writable() {
-		return m.finishTakeover() // it is open already: the only way is forward
-	}
-	var stages []Stage
-	if m.goal.Successor != "" && m.snap.Intents.Clusters[m.cluster.Name].Primary != m.goal.Failed {
-		stages = append(stages, Stage{Phase: PhaseDecide, Steps: []Step{
-			{Action: Rejoined, On: m.goal.Failed, Why: "the takeover was given up: it is the primary as before"},
-			{Action: AgreePrimary, On: m.goal.Failed, Why: "the takeover was given up"},
-		}})
-	}
-	if m.failed.Up() && !m.failed.Writable() {
-		stages = append(stages, Stage{Phase: PhaseRestore, Steps: []Step{{Action: Unfence, On: m.goal.Failed, Flavor: m.failed.Facts.Version.Flavor,
-			WaitFor: m.goal.SemiSyncWait, Why: "the takeover was given up: the cluster must not be left without a primary"}}})
-	}
-	back := Stage{Phase: PhaseRestore}
-	for _, r := range m.followers() {
-		if r.Up() && r.Source != m.goal.Failed && r.Source != "" {
-			step := m.pointAt(r, m.failed)
-			step.Why = "the takeover was given up"
-			back.Steps = append(back.Steps, step)
-		}
-	}
-	if len(back.Steps) > 0 {
-		stages = append(stages, back)
-	}
-	return Plan{Stages: stages, Complete: len(stages) == 0}, nil
+// keepOut quarantines an instance that holds what the primary does not have.
+func (m *maker) keepOut(d, primary *topology.Instance, ahead topology.GTIDSet) Stage {
+	return Stage{Phase: PhaseVerify, Steps: []Step{{Action: Quarantine, On: d.Instance, GTIDs: ahead,
+		Why: fmt.Sprintf("it holds %d transactions that %s does not have: %s", ahead.Count(), primary.Instance, ahead)}}}
 }

@@ -1,7 +1,7 @@
 package topology
 
 import (
-	"maps"
+	"cmp"
 	"slices"
 	"time"
 )
@@ -9,22 +9,26 @@ import (
 // Build turns observations, votes and intents into a Snapshot. It is a pure function: the order of the observations does not matter, and all
 // time comes from the input.
 func Build(in Input) *Snapshot {
-	s := &Snapshot{
-		At: in.At, Intents: in.Intents, Patience: in.Patience.withDefaults(), Nodes: max(in.Nodes, 1), votes: in.Votes,
-		clusters:  make(map[string]*Cluster),
-		instances: make(map[InstanceID]*Instance, len(in.Observations)),
-	}
+	s := fresh(in)
 	votes := votesByInstance(in.Votes)
-	for _, o := range in.Observations {
-		s.instances[o.Instance] = s.instance(o, votes[o.Instance])
+	all := make(map[InstanceID]*Instance, len(in.Observations))
+	for n := range in.Observations {
+		o := &in.Observations[n]
+		if twin := all[o.Instance]; twin != nil && twin.Attempted.After(o.Attempted) {
+			continue
+		}
+		all[o.Instance] = s.instance(o, votes[o.Instance])
 	}
-	for _, o := range in.Observations {
-		for _, c := range o.Facts.Channels {
-			s.addStub(c.Source)
+	for n := range in.Observations {
+		for _, c := range in.Observations[n].Facts.Channels {
+			if c.Source != "" && all[c.Source] == nil {
+				all[c.Source] = s.instance(&Observation{Instance: c.Source}, votes[c.Source])
+				all[c.Source].stub = true
+			}
 		}
 	}
-	ids := make([]InstanceID, 0, len(s.instances))
-	for id := range s.instances {
+	ids := make([]InstanceID, 0, len(all))
+	for id := range all {
 		ids = append(ids, id)
 	}
 	slices.SortFunc(ids, CompareIDs)
@@ -32,60 +36,98 @@ func Build(in Input) *Snapshot {
 		if n == 0 || id.Host() != ids[n-1].Host() {
 			s.hosts++
 		}
-		i := s.instances[id]
-		if source := s.instances[i.Source]; source != nil && source != i {
-			source.Direct = append(source.Direct, id)
-		}
+		all[id].follow(all[all[id].Source])
 	}
-	for _, group := range s.name(s.components(ids)) {
-		s.add(s.arrange(group))
+	for _, group := range s.name(components(ids, all)) {
+		s.Clusters = append(s.Clusters, s.arrange(group))
 	}
-	slices.SortFunc(s.Clusters, byName)
+	slices.SortFunc(s.Clusters, func(a, b *Cluster) int { return cmp.Compare(a.Name, b.Name) })
+	s.index()
 	return s
 }
 
-// With returns a snapshot at a later moment in which the observations of the input replace those of s. Clusters that no changed observation
-// touches are shared with s, as long as intents are the same and no replication link has changed; otherwise everything is built again.
+// fresh returns a snapshot of nothing.
+func fresh(in Input) *Snapshot {
+	return &Snapshot{At: in.At, Intents: in.Intents, Patience: in.Patience.withDefaults(), Nodes: max(in.Nodes, 1), votes: in.Votes}
+}
+
+// follow makes the instance one of the direct replicas of its source.
+func (i *Instance) follow(source *Instance) {
+	i.source = source
+	if source != nil && source != i {
+		source.Direct = append(source.Direct, i.Instance)
+		source.followers = append(source.followers, i)
+	}
+}
+
+// index notes where every cluster and every instance is.
+func (s *Snapshot) index() {
+	s.clusters = make(map[string]int, len(s.Clusters))
+	s.places = make(map[InstanceID]place)
+	for n, c := range s.Clusters {
+		s.clusters[c.Name] = n
+		for m, i := range c.slots {
+			s.places[i.Instance] = place{n, m}
+		}
+	}
+}
+
+// With returns a snapshot at a later moment in which the observations of the input replace those of s. Clusters that no changed observation and no
+// new vote touches are shared with s, as long as intents are the same and no replication link has changed; otherwise everything is built again.
 func (s *Snapshot) With(in Input, sameIntents bool) *Snapshot {
-	touched := make(map[string]bool)
-	for _, o := range in.Observations {
-		old := s.instances[o.Instance]
-		if old == nil || !sameIntents || !sameLinks(&old.Facts, &o.Facts) {
+	next := fresh(in)
+	if !sameIntents || next.Nodes != s.Nodes || next.Patience != s.Patience {
+		return s.rebuilt(in)
+	}
+	touched := make(map[int]map[InstanceID]*Observation)
+	touch := func(id InstanceID, o *Observation) bool {
+		at, ok := s.places[id]
+		if ok && touched[at.cluster] == nil {
+			touched[at.cluster] = make(map[InstanceID]*Observation)
+		}
+		if ok && o != nil {
+			touched[at.cluster][id] = o
+		}
+		return ok
+	}
+	for n := range in.Observations {
+		o := &in.Observations[n]
+		if !touch(o.Instance, o) || !sameLinks(&s.Instance(o.Instance).Facts, &o.Facts) {
 			return s.rebuilt(in)
 		}
-		touched[old.Cluster] = true
 	}
-	next := &Snapshot{
-		At: in.At, Intents: in.Intents, Patience: in.Patience.withDefaults(), Nodes: max(in.Nodes, 1), votes: in.Votes,
-		Clusters: slices.Clone(s.Clusters), clusters: make(map[string]*Cluster, len(s.clusters)),
-		instances: maps.Clone(s.instances), hosts: s.hosts,
+	for _, v := range changedVotes(s.votes, in.Votes) {
+		touch(v.Instance, nil)
 	}
-	changed := make(map[InstanceID]Observation, len(in.Observations))
-	for _, o := range in.Observations {
-		changed[o.Instance] = o
-	}
+	// What says where instances are is shared: it changes only with the shape.
+	next.Clusters, next.clusters, next.places, next.hosts = slices.Clone(s.Clusters), s.clusters, s.places, s.hosts
 	votes := votesByInstance(in.Votes)
-	for n, c := range next.Clusters {
-		if touched[c.Name] {
-			next.Clusters[n] = next.refresh(c, changed, votes)
+	for n, observations := range touched {
+		old := s.Clusters[n]
+		next.Clusters[n] = next.refresh(old, observations, votes)
+		if !old.Named && next.Clusters[n].Primary != old.Primary {
+			return s.rebuilt(in) // a provisional name is its primary's
 		}
-		next.clusters[c.Name] = next.Clusters[n]
 	}
 	return next
 }
 
 // refresh copies a cluster whose shape has not changed, with new observations of some members. Everybody is judged again: time has passed.
-func (s *Snapshot) refresh(old *Cluster, changed map[InstanceID]Observation, votes map[InstanceID][]Vote) *Cluster {
-	group := component{name: old.Name, named: old.Named}
-	for _, m := range old.Members {
+func (s *Snapshot) refresh(old *Cluster, changed map[InstanceID]*Observation, votes map[InstanceID][]Vote) *Cluster {
+	group := component{name: old.Name, named: old.Named, members: make([]*Instance, len(old.slots))}
+	for n, m := range old.slots {
 		o, ok := changed[m.Instance]
 		if !ok {
-			o = m.Observation
+			o = &m.Observation
 		}
 		i := s.instance(o, votes[m.Instance])
-		i.Direct, i.stub = m.Direct, m.stub && !ok
-		s.instances[m.Instance] = i
-		group.members = append(group.members, i)
+		i.stub = m.stub && !ok
+		group.members[n] = i
+	}
+	for _, i := range group.members { // in the order of their names, as in Build
+		if i.Source != "" {
+			i.follow(group.members[s.places[i.Source].member])
+		}
 	}
 	return s.arrange(group)
 }
@@ -97,9 +139,11 @@ func (s *Snapshot) rebuilt(in Input) *Snapshot {
 	for _, o := range in.Observations {
 		seen[o.Instance] = true
 	}
-	for id, i := range s.instances {
-		if !seen[id] && !i.stub {
-			all.Observations = append(all.Observations, i.Observation)
+	for _, c := range s.Clusters {
+		for _, i := range c.slots {
+			if !seen[i.Instance] && !i.stub {
+				all.Observations = append(all.Observations, i.Observation)
+			}
 		}
 	}
 	return Build(all)
@@ -111,32 +155,30 @@ func sameLinks(a, b *Facts) bool {
 		slices.EqualFunc(a.Channels, b.Channels, func(x, y Channel) bool { return x.Name == y.Name && x.Source == y.Source })
 }
 
-func byName(a, b *Cluster) int {
-	switch {
-	case a.Name < b.Name:
-		return -1
-	case a.Name > b.Name:
-		return 1
+// changedVotes returns the votes that only one of the two has.
+func changedVotes(old, young []Vote) []Vote {
+	if slices.Equal(old, young) {
+		return nil
 	}
-	return 0
-}
-
-func (s *Snapshot) add(c *Cluster) {
-	s.Clusters = append(s.Clusters, c)
-	s.clusters[c.Name] = c
-}
-
-func (s *Snapshot) addStub(id InstanceID) {
-	if id != "" && s.instances[id] == nil {
-		i := s.instance(Observation{Instance: id}, nil)
-		i.stub = true
-		s.instances[id] = i
+	count := make(map[Vote]int, len(old)+len(young))
+	for _, v := range old {
+		count[v]++
 	}
+	for _, v := range young {
+		count[v]--
+	}
+	var changed []Vote
+	for v, n := range count {
+		if n != 0 {
+			changed = append(changed, v)
+		}
+	}
+	return changed
 }
 
 // instance judges one observation by itself: everything that needs no neighbour.
-func (s *Snapshot) instance(o Observation, votes []Vote) *Instance {
-	i := &Instance{Observation: o}
+func (s *Snapshot) instance(o *Observation, votes []Vote) *Instance {
+	i := &Instance{Observation: *o}
 	if c, ok := o.Facts.Default(); ok {
 		i.Source = c.Source
 	}
@@ -151,8 +193,8 @@ func (s *Snapshot) instance(o Observation, votes []Vote) *Instance {
 
 // agree weighs this node's own attempt and the votes of the others. Without votes an instance that answers us is alive; that it does not is,
 // where there are several nodes, only our own view and so unknown.
-func (s *Snapshot) agree(o Observation, votes []Vote) (Reach, bool) {
-	own := s.own(&o)
+func (s *Snapshot) agree(o *Observation, votes []Vote) (Reach, bool) {
+	own := s.own(o)
 	down, alive, unreachable := 0, 0, 0
 	best := ReachUnknown
 	weigh := func(r Reach, failures int, fell bool) {
@@ -211,13 +253,20 @@ func (s *Snapshot) Here(i *Instance) (reach Reach, down bool) {
 	return reach, reach.Unreachable() && s.often(reach, i.Failures, !i.SentinelFell.IsZero())
 }
 
+// votesByInstance sorts votes by what they are about. A node has one vote, its newest.
 func votesByInstance(votes []Vote) map[InstanceID][]Vote {
 	if len(votes) == 0 {
 		return nil
 	}
 	by := make(map[InstanceID][]Vote)
 	for _, v := range votes {
-		by[v.Instance] = append(by[v.Instance], v)
+		list := by[v.Instance]
+		switch n := slices.IndexFunc(list, func(w Vote) bool { return w.Node == v.Node }); {
+		case n < 0:
+			by[v.Instance] = append(list, v)
+		case v.At.After(list[n].At) || v.At.Equal(list[n].At) && v.Reach < list[n].Reach:
+			list[n] = v
+		}
 	}
 	return by
 }

@@ -14,7 +14,7 @@ type component struct {
 }
 
 // components groups instances that replication links connect, in either direction and on any channel.
-func (s *Snapshot) components(ids []InstanceID) []component {
+func components(ids []InstanceID, all map[InstanceID]*Instance) []component {
 	parent := make(map[InstanceID]InstanceID, len(ids))
 	var find func(InstanceID) InstanceID
 	find = func(id InstanceID) InstanceID {
@@ -28,7 +28,7 @@ func (s *Snapshot) components(ids []InstanceID) []component {
 		parent[id] = id
 	}
 	for _, id := range ids {
-		for _, c := range s.instances[id].Facts.Channels {
+		for _, c := range all[id].Facts.Channels {
 			if _, known := parent[c.Source]; known {
 				parent[find(id)] = find(c.Source)
 			}
@@ -44,7 +44,7 @@ func (s *Snapshot) components(ids []InstanceID) []component {
 			index[root] = n
 			groups = append(groups, component{})
 		}
-		groups[n].members = append(groups[n].members, s.instances[id])
+		groups[n].members = append(groups[n].members, all[id])
 	}
 	return groups
 }
@@ -88,7 +88,7 @@ func (s *Snapshot) name(groups []component) []component {
 		return !taken && !known
 	}
 	for _, g := range rest {
-		root := s.chooseRoot(g.members, "")
+		root := chooseRoot(g.members, "")
 		g.name = string(root.Instance)
 		if alias := aliasOf(root, g.members); alias != "" && free(alias) {
 			g.name = alias
@@ -131,14 +131,16 @@ func aliasOf(root *Instance, members []*Instance) string {
 
 // arrange finds the primary of a component and puts its members in order.
 func (s *Snapshot) arrange(g component) *Cluster {
+	slices.SortFunc(g.members, func(a, b *Instance) int { return CompareIDs(a.Instance, b.Instance) })
 	kept := s.Intents.Clusters[g.name]
 	c := &Cluster{Name: g.name, Alias: kept.Alias, Named: g.named, Epoch: kept.Epoch}
-	root := s.chooseRoot(g.members, kept.Primary)
+	root := chooseRoot(g.members, kept.Primary)
 	c.Primary = root.Instance
 	if c.Alias == "" {
 		c.Alias = aliasOf(root, g.members)
 	}
-	slices.SortFunc(g.members, func(a, b *Instance) int { return CompareIDs(a.Instance, b.Instance) })
+	c.leader, c.Agreed = root, g.named && kept.Primary == root.Instance
+	c.slots = g.members
 	placed := make(map[InstanceID]bool, len(g.members))
 	var place func(i *Instance, depth int)
 	place = func(i *Instance, depth int) {
@@ -147,12 +149,10 @@ func (s *Snapshot) arrange(g component) *Cluster {
 		}
 		placed[i.Instance] = true
 		i.Cluster, i.Depth = g.name, depth
-		i.Role = s.role(i, root)
+		i.Role = role(i, root)
 		c.Members = append(c.Members, i)
-		for _, id := range i.Direct {
-			if r := s.instances[id]; r != nil {
-				place(r, depth+1)
-			}
+		for _, r := range i.followers {
+			place(r, depth+1)
 		}
 	}
 	place(root, 0)
@@ -177,9 +177,9 @@ func (s *Snapshot) arrange(g component) *Cluster {
 	return c
 }
 
-func (s *Snapshot) role(i, root *Instance) Role {
+func role(i, root *Instance) Role {
 	switch {
-	case s.inCircle(i):
+	case inCircle(i):
 		return RoleCoPrimary
 	case i == root:
 		return RolePrimary
@@ -194,10 +194,10 @@ func (s *Snapshot) role(i, root *Instance) Role {
 }
 
 // inCircle reports whether following the sources leads back to the instance.
-func (s *Snapshot) inCircle(i *Instance) bool {
+func inCircle(i *Instance) bool {
 	at := i
 	for range 16 { // longer circles are not co-primaries but accidents
-		next := s.instances[at.Source]
+		next := at.source
 		if next == nil || next == at {
 			return false
 		}
@@ -212,7 +212,7 @@ func (s *Snapshot) inCircle(i *Instance) bool {
 // chooseRoot picks the instance that is meant to take writes. The primary agreed on last stays it while it has replicas, dead or alive, or is up
 // and writable; a root with replicas takes its place once neither is so: then somebody else has moved the role. An instance that was deposed is
 // chosen only where there is no other.
-func (s *Snapshot) chooseRoot(members []*Instance, agreed InstanceID) *Instance {
+func chooseRoot(members []*Instance, agreed InstanceID) *Instance {
 	var best *Instance
 	better := func(a, b *Instance) bool {
 		keys := func(i *Instance) [5]int {
@@ -237,7 +237,7 @@ func (s *Snapshot) chooseRoot(members []*Instance, agreed InstanceID) *Instance 
 			}
 		}
 	}
-	pick(func(m *Instance) bool { return m.Source == "" || s.inCircle(m) })
+	pick(func(m *Instance) bool { return m.Source == "" || inCircle(m) })
 	if best == nil {
 		pick(func(*Instance) bool { return true })
 	}

@@ -139,7 +139,7 @@ func writeHolds[K ~string](f *formatter, what string, holds map[K]Hold) {
 }
 
 func (f *formatter) fitsWord(id InstanceID, h Hold) bool {
-	return f.s.instances[id] != nil && h.Owner == somebody && h.Reason == "" && showAge(f.s.At, h.Since) == "0s"
+	return f.s.Instance(id) != nil && h.Owner == somebody && h.Reason == "" && showAge(f.s.At, h.Since) == "0s"
 }
 
 func (f *formatter) cluster(name string) {
@@ -148,7 +148,7 @@ func (f *formatter) cluster(name string) {
 		f.b.WriteByte('\n')
 	}
 	var members []*Instance
-	if c := s.clusters[name]; c != nil {
+	if c := s.Cluster(name); c != nil {
 		members = c.Members
 	}
 	kept, named := s.Intents.Clusters[name]

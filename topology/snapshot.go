@@ -27,7 +27,7 @@ type Patience struct {
 
 // DefaultPatience returns the defaults: two attempts, ten seconds of freshness.
 func DefaultPatience() Patience {
-	return Patience{DownAfter: 2, StaleAfter: 30 * time.Second, FreshFor: 10 * time.Second, LostAfter: 500 * time.Millisecond, Slack: 5 * time.Second, Settle: 250 * time.Millisecond}
+	return Patience{DownAfter: 2, StaleAfter: 30 * time.Second, FreshFor: 10 * time.Second, LostAfter: 1500 * time.Millisecond, Slack: 5 * time.Second, Settle: 250 * time.Millisecond}
 }
 
 func (p Patience) withDefaults() Patience {
@@ -62,8 +62,16 @@ type Instance struct {
 	Deposed       bool // and not yet known to follow
 	Quarantined   bool
 
-	stub bool // known only because somebody names it as a source
+	source    *Instance
+	followers []*Instance // as Direct
+	stub      bool        // known only because somebody names it as a source
 }
+
+// Following returns the instance it follows on its default channel, or nil.
+func (i *Instance) Following() *Instance { return i.source }
+
+// Followers returns its direct replicas, as Direct names them. The slice must not be changed.
+func (i *Instance) Followers() []*Instance { return i.followers }
 
 // ID names the instance.
 func (i *Instance) ID() InstanceID { return i.Instance }
@@ -84,13 +92,20 @@ type Cluster struct {
 	Primary InstanceID // meant to take writes; "" where none can be told
 	Epoch   uint64
 	Named   bool        // the ledger knows the name; otherwise it is provisional
+	Agreed  bool        // the ledger agreed on this primary
 	Members []*Instance // roots first, each followed by its replicas, depth first
 
 	DataCenter string // where the primary is, as it says itself
 	Region     string
 	Answering  int // members that answer this node, downtimed ones aside
 	Failing    int // members that this node cannot reach, downtimed ones aside
+
+	leader *Instance
+	slots  []*Instance // the members by name
 }
+
+// Leader returns the primary, or nil where none can be told.
+func (c *Cluster) Leader() *Instance { return c.leader }
 
 // Snapshot is the immutable fleet at one moment. Readers share it freely.
 type Snapshot struct {
@@ -100,36 +115,51 @@ type Snapshot struct {
 	Patience Patience // with its defaults filled in
 	Nodes    int
 
-	votes     []Vote
-	hosts     int
-	clusters  map[string]*Cluster
-	instances map[InstanceID]*Instance
+	votes    []Vote
+	hosts    int
+	clusters map[string]int       // place in Clusters
+	places   map[InstanceID]place // of every instance
 }
 
+// place is where an instance is: the cluster, and its slot there. It stays the same as long as the shape of the fleet does.
+type place struct{ cluster, member int }
+
 // Instance returns an instance, or nil where the snapshot has none of that name.
-func (s *Snapshot) Instance(id InstanceID) *Instance { return s.instances[id] }
+func (s *Snapshot) Instance(id InstanceID) *Instance {
+	at, ok := s.places[id]
+	if !ok {
+		return nil
+	}
+	return s.Clusters[at.cluster].slots[at.member]
+}
 
 // Cluster returns a cluster by its name, or nil.
-func (s *Snapshot) Cluster(name string) *Cluster { return s.clusters[name] }
+func (s *Snapshot) Cluster(name string) *Cluster {
+	n, ok := s.clusters[name]
+	if !ok {
+		return nil
+	}
+	return s.Clusters[n]
+}
 
 // ClusterOf returns the cluster of an instance, or nil.
 func (s *Snapshot) ClusterOf(id InstanceID) *Cluster {
-	i := s.instances[id]
-	if i == nil {
+	at, ok := s.places[id]
+	if !ok {
 		return nil
 	}
-	return s.clusters[i.Cluster]
+	return s.Clusters[at.cluster]
 }
 
 // Len returns the number of instances.
-func (s *Snapshot) Len() int { return len(s.instances) }
+func (s *Snapshot) Len() int { return len(s.places) }
 
 // Hosts returns the number of hosts that the instances are on.
 func (s *Snapshot) Hosts() int { return s.hosts }
 
 // Instances returns all instances in order of cluster and place.
 func (s *Snapshot) Instances() []*Instance {
-	all := make([]*Instance, 0, len(s.instances))
+	all := make([]*Instance, 0, len(s.places))
 	for _, c := range s.Clusters {
 		all = append(all, c.Members...)
 	}
@@ -139,9 +169,11 @@ func (s *Snapshot) Instances() []*Instance {
 // Input returns what this snapshot was built from, in a stable order: building it again gives the same snapshot.
 func (s *Snapshot) Input() Input {
 	in := Input{At: s.At, Votes: s.votes, Nodes: s.Nodes, Intents: s.Intents, Patience: s.Patience}
-	for _, i := range s.instances {
-		if !i.stub {
-			in.Observations = append(in.Observations, i.Observation)
+	for _, c := range s.Clusters {
+		for _, i := range c.slots {
+			if !i.stub {
+				in.Observations = append(in.Observations, i.Observation)
+			}
 		}
 	}
 	slices.SortFunc(in.Observations, func(a, b Observation) int { return CompareIDs(a.Instance, b.Instance) })
@@ -165,7 +197,7 @@ func (s *Snapshot) Testimony(replica *Instance) Testimony {
 	if !ok || c.Receiver == ReceiverUnknown {
 		return TestimonyUnknown
 	}
-	source := s.Instance(c.Source)
+	source := replica.source
 	broken := connectionErrors[c.ReceiverErrno]
 	switch c.Receiver {
 	case ReceiverConnected:

@@ -29,7 +29,7 @@ func newApp(t *terminal) *cli.App {
 		},
 		Commands: []*cli.Command{
 			serveCommand(),
-			demoCommand(),
+			demoCommand(t),
 			clustersCommand(t),
 			instancesCommand(t),
 			topologyCommand(t),
@@ -48,7 +48,7 @@ func newApp(t *terminal) *cli.App {
 			whyNotCommand(t),
 			snapshotCommand(t),
 			analyzeCommand(t),
-			checkCommand(t, loadConfig),
+			checkCommand(t),
 			completionCommand(t),
 			completeCommand(t),
 			versionCommand(t),

@@ -56,9 +56,9 @@ func (s *session) length() (api.Duration, error) {
 
 // change is a request that changes something other than a topology.
 type change struct {
-	what    string                                   // completes "Baton would ...", and the question
-	request any                                      // what is sent; a dry run prints it
-	check   func(context.Context) error              // looks whether it makes sense; for dry runs
+	what    string                                     // completes "Baton would ...", and the question
+	request any                                        // what is sent; a dry run prints it
+	check   func(context.Context) error                // looks whether it makes sense; for dry runs
 	do      func(context.Context) (any, string, error) // the answer, and a sentence
 }
 
@@ -103,6 +103,32 @@ func (s *session) knownCluster(cluster string) func(context.Context) error {
 		_, err := s.client.Cluster(ctx, cluster)
 		return err
 	}
+}
+
+func (s *session) knownRecovery(id string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := s.client.Recovery(ctx, id)
+		return err
+	}
+}
+
+// done makes the effect of a change of a request that is answered by a sentence.
+func done(f func(context.Context) (api.Done, error)) func(context.Context) (any, string, error) {
+	return func(ctx context.Context) (any, string, error) {
+		d, err := f(ctx)
+		return d, sentence(d.Text), err
+	}
+}
+
+// sentence gives a text its capital and its full stop, unless it begins with a name.
+func sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	if first, _, _ := strings.Cut(text, " "); !strings.ContainsAny(first, ":.0123456789") {
+		text = strings.ToUpper(text[:1]) + text[1:]
+	}
+	return text + "."
 }
 
 // errDeclined is the answer no.

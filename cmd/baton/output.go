@@ -165,10 +165,19 @@ func short(seconds float64) string {
 		return fmt.Sprintf("%d ms", d.Round(time.Millisecond).Milliseconds())
 	case d < time.Minute:
 		return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Seconds()), ".0") + "s"
-	case d < time.Hour:
-		return strings.TrimSuffix(d.Round(time.Second).String(), "0s")
 	}
-	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
+	// Whole minutes and hours need no zeros behind them.
+	text := d.Round(time.Second).String()
+	if d >= time.Hour {
+		text = d.Round(time.Minute).String()
+	}
+	if whole, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = whole + "m"
+	}
+	if whole, ok := strings.CutSuffix(text, "h0m"); ok {
+		text = whole + "h"
+	}
+	return text
 }
 
 // many writes a number with separators.

@@ -179,8 +179,7 @@ func (p *permutation) assemble(program string) ([]string, error) {
 	given := make(map[cli.Flag]bool)
 	for _, f := range p.found {
 		if f.name == "help" || f.name == "h" {
-			p.last().given = append(p.last().given, "--help")
-			continue
+			return p.help(program), nil
 		}
 		owner, flag := p.owner(f.name)
 		if owner == nil {
@@ -206,6 +205,15 @@ func (p *permutation) assemble(program string) ([]string, error) {
 		out = append(append(out, "--"), p.plain...)
 	}
 	return out, nil
+}
+
+// help asks for help and for nothing else: urfave/cli would take an argument for a topic.
+func (p *permutation) help(program string) []string {
+	out := []string{program}
+	for _, l := range p.levels[1:] {
+		out = append(out, l.name)
+	}
+	return append(out, "--help")
 }
 
 func (p *permutation) owner(name string) (*level, cli.Flag) {

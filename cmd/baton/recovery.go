@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -180,11 +181,11 @@ func recoveryAckCommand(t *terminal) *cli.Command {
 			if cluster != "" {
 				return s.apply(change{
 					what: "acknowledge all ended recoveries of " + cluster, request: sig, check: s.knownCluster(cluster),
-					do: done(func() (api.Done, error) { return s.client.AcknowledgeCluster(s.Context.Context, cluster, sig) }),
+					do: done(func(ctx context.Context) (api.Done, error) { return s.client.AcknowledgeCluster(ctx, cluster, sig) }),
 				})
 			}
 			return s.apply(change{what: "acknowledge recovery " + id, request: sig, check: s.knownRecovery(id),
-				do: done(func() (api.Done, error) { return s.client.AcknowledgeRecovery(s.Context.Context, id, sig) })})
+				do: done(func(ctx context.Context) (api.Done, error) { return s.client.AcknowledgeRecovery(ctx, id, sig) })})
 		}),
 	}
 }

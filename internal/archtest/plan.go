@@ -49,16 +49,22 @@ func Baton() Plan {
 			"api":          {Level: 4, Ours: []string{"topology", "analysis", "remediation", "ledger"}},
 			"internal/gen": {Level: 4, Ours: []string{"topology", "analysis", "collector", "remediation", "rules", "dashboards"}},
 
+			"api/apitest":     {Level: 5, Ours: []string{"topology", "analysis", "remediation", "ledger", "api"}},
 			"internal/config": {Level: 5, Ours: []string{"topology", "analysis", "collector", "remediation", "ledger"}},
 
 			"internal/service": {Level: 6, Ours: Any},
 
-			"cmd/baton": {Level: 7, Ours: []string{
+			"internal/demo": {Level: 7, Ours: []string{
 				"topology", "analysis", "remediation", "api", "rules", "dashboards", "internal/config", "internal/service", "internal/lab",
+			}},
+
+			"cmd/baton": {Level: 8, Ours: []string{
+				"topology", "analysis", "remediation", "api", "rules", "dashboards", "internal/config", "internal/service", "internal/lab", "internal/demo",
 			}},
 		},
 		Modules: map[string][]string{
 			"github.com/VictoriaMetrics/fastcache": {"collector"},
+			"github.com/cespare/xxhash/v2":         {"collector"},
 			"github.com/go-chi/chi/v5":             {"api"},
 			"github.com/go-sql-driver/mysql":       {"collector", "remediation/mysql", "internal/lab"},
 			"github.com/hashicorp/go-hclog":        {"ledger"},
@@ -70,9 +76,9 @@ func Baton() Plan {
 			"github.com/urfave/cli/v2":             {"cmd/baton"},
 			"github.com/xrash/smetrics":            {"api"},
 			"go.etcd.io/bbolt":                     {"ledger"},
-			"go.yaml.in/yaml/v3":                   {"internal/config", "internal/gen", "cmd/baton"},
+			"go.yaml.in/yaml/v3":                   {"internal/config", "internal/gen", "internal/lab", "cmd/baton"},
 			"golang.org/x/term":                    {"cmd/baton"},
 		},
-		Helpers: []string{"internal/lab", "internal/sim"},
+		Helpers: []string{"internal/lab", "internal/sim", "api/apitest"},
 	}
 }

@@ -53,11 +53,12 @@ func (p *pkg) changes(in *ast.FuncDecl, f func(name *ast.Ident, how string)) {
 			}
 		case *ast.SendStmt:
 			check(n.Chan, "sent to")
-		case *ast.UnaryExpr:
-			if name, ok := n.X.(*ast.Ident); ok && n.Op == token.AND {
-				check(name, "pointed at")
-			}
 		case *ast.CallExpr:
+			for _, a := range n.Args {
+				if at, ok := a.(*ast.UnaryExpr); ok && at.Op == token.AND {
+					check(at.X, "given away")
+				}
+			}
 			if name, ok := n.Fun.(*ast.Ident); ok && len(n.Args) > 0 && slices.Contains([]string{"delete", "clear", "copy", "close"}, name.Name) {
 				if _, builtin := p.uses[name].(*types.Builtin); builtin {
 					check(n.Args[0], "changed by "+name.Name)

@@ -101,8 +101,11 @@ func (d *Detection) check(p *problems, interval time.Duration) {
 		key   string
 		value int
 	}{
-		{"down_after", d.DownAfter}, {"half_answers", d.HalfAnswers}, {"isolated_at_least", d.IsolatedAtLeast},
-		{"storm_primaries", d.StormPrimaries}, {"storm_at_least", d.StormAtLeast},
+		{"down_after", d.DownAfter},
+		{"half_answers", d.HalfAnswers},
+		{"isolated_at_least", d.IsolatedAtLeast},
+		{"storm_primaries", d.StormPrimaries},
+		{"storm_at_least", d.StormAtLeast},
 	} {
 		if n.value < 1 {
 			p.add("detection."+n.key, "is %d and must be 1 or more", n.value)
@@ -112,8 +115,14 @@ func (d *Detection) check(p *problems, interval time.Duration) {
 		key   string
 		value time.Duration
 	}{
-		{"stale_after", d.StaleAfter}, {"fresh_for", d.FreshFor}, {"lost_after", d.LostAfter}, {"slack", d.Slack}, {"settle", d.Settle},
-		{"suspicion_for", d.SuspicionFor}, {"lag_threshold", d.LagThreshold}, {"together", d.Together},
+		{"stale_after", d.StaleAfter},
+		{"fresh_for", d.FreshFor},
+		{"lost_after", d.LostAfter},
+		{"slack", d.Slack},
+		{"settle", d.Settle},
+		{"suspicion_for", d.SuspicionFor},
+		{"lag_threshold", d.LagThreshold},
+		{"together", d.Together},
 	} {
 		p.positive("detection."+t.key, t.value)
 	}

@@ -419,6 +419,20 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+func TestCheckOfWhatAProgramMade(t *testing.T) {
+	f := Default()
+	f.Discovery.Seeds = []topology.InstanceID{"DB1"}
+	if err := f.Check(); err != nil || f.Discovery.Seeds[0] != "db1:3306" {
+		t.Errorf("the defaults with seed %s are refused: %v", f.Discovery.Seeds[0], err)
+	}
+	f.Listen, f.Log.Level = "here", "loud"
+	want := `listen: "here" is not an address; write host:port, with the brackets of an IPv6 host, such as 127.0.0.1:8306` + "\n" +
+		`log.level: "loud" is not one of debug, info, warn, error`
+	if err := f.Check(); err == nil || err.Error() != want {
+		t.Errorf("says\n%v\nand not\n%s", err, want)
+	}
+}
+
 // TestPrintedConfiguration prints a configuration and reads it again.
 func TestPrintedConfiguration(t *testing.T) {
 	f, err := Parse([]byte(exampleYAML), "baton.yaml")

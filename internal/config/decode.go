@@ -59,7 +59,7 @@ func (d *decoder) value(path string, n *yaml.Node, v reflect.Value) {
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
 		return
 	}
-	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		if text, ok := d.scalar(path, n, "a text"); ok {
 			d.complain(path, u.UnmarshalText([]byte(text)))
 		}
@@ -148,7 +148,7 @@ func (d *decoder) list(path string, n *yaml.Node, v reflect.Value) {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		d.lines[at] = item.Line
 		element := reflect.New(v.Type().Elem()).Elem()
-		if c, ok := element.Addr().Interface().(*Cluster); ok {
+		if c, ok := reflect.TypeAssert[*Cluster](element.Addr()); ok {
 			*c = d.cluster()
 		}
 		if item.Kind == yaml.ScalarNode && item.ShortTag() == "!!null" {

@@ -18,7 +18,7 @@ func Default() File {
 		Log:     Log{Level: "info", Format: "text"},
 		MySQL: MySQL{
 			User:           "baton",
-			ConnectTimeout: time.Second,
+			ConnectTimeout: 500 * time.Millisecond,
 			Timeout:        500 * time.Millisecond,
 			TLS:            TLS{Mode: TLSPreferred},
 		},

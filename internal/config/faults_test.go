@@ -162,18 +162,33 @@ func TestLoadFaults(t *testing.T) {
 		files map[string]string
 		want  string // DIR is the directory of the file
 	}{
-		{"password file that is missing", "mysql:\n  password_file: secret\n", nil,
-			`mysql.password_file: the password cannot be read: open DIR/secret: no such file or directory (DIR/baton.yaml:2)`},
-		{"password file that is empty", "mysql: {password_file: secret}", map[string]string{"secret": "\n"},
-			`mysql.password_file: the password file DIR/secret is empty (DIR/baton.yaml:1)`},
-		{"password file that holds more", "mysql: {password_file: secret}", map[string]string{"secret": "hush\nhush\n"},
-			`mysql.password_file: the password file DIR/secret has more than one line; it must hold the password and nothing else (DIR/baton.yaml:1)`},
-		{"environment that is not set", "mysql: {replication_user: r, replication_password_env: BATON_TEST_EMPTY}", nil,
-			`mysql.replication_password_env: the environment variable BATON_TEST_EMPTY, which is to hold the password, is not set (DIR/baton.yaml:1)`},
-		{"authorities that are none", "mysql: {tls: {mode: verify, ca_file: ca.pem}}", map[string]string{"ca.pem": "hello"},
-			`mysql.tls: ca_file DIR/ca.pem holds no certificate in PEM (DIR/baton.yaml:1)`},
-		{"certificate that is missing", "mysql: {tls: {cert_file: c.pem, key_file: k.pem}}", nil,
-			`mysql.tls: cert_file and key_file do not make a pair: open DIR/c.pem: no such file or directory (DIR/baton.yaml:1)`},
+		{
+			"password file that is missing", "mysql:\n  password_file: secret\n", nil,
+			`mysql.password_file: the password cannot be read: open DIR/secret: no such file or directory (DIR/baton.yaml:2)`,
+		},
+		{
+			"password file that is empty", "mysql: {password_file: secret}",
+			map[string]string{"secret": "\n"},
+			`mysql.password_file: the password file DIR/secret is empty (DIR/baton.yaml:1)`,
+		},
+		{
+			"password file that holds more", "mysql: {password_file: secret}",
+			map[string]string{"secret": "hush\nhush\n"},
+			`mysql.password_file: the password file DIR/secret has more than one line; it must hold the password and nothing else (DIR/baton.yaml:1)`,
+		},
+		{
+			"environment that is not set", "mysql: {replication_user: r, replication_password_env: BATON_TEST_EMPTY}", nil,
+			`mysql.replication_password_env: the environment variable BATON_TEST_EMPTY, which is to hold the password, is not set (DIR/baton.yaml:1)`,
+		},
+		{
+			"authorities that are none", "mysql: {tls: {mode: verify, ca_file: ca.pem}}",
+			map[string]string{"ca.pem": "hello"},
+			`mysql.tls: ca_file DIR/ca.pem holds no certificate in PEM (DIR/baton.yaml:1)`,
+		},
+		{
+			"certificate that is missing", "mysql: {tls: {cert_file: c.pem, key_file: k.pem}}", nil,
+			`mysql.tls: cert_file and key_file do not make a pair: open DIR/c.pem: no such file or directory (DIR/baton.yaml:1)`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -47,6 +47,13 @@ func Parse(data []byte, name string) (*File, error) {
 	return f, err
 }
 
+// Check checks a configuration again that was changed or made by a program. The error names no place in a file.
+func (f *File) Check() error {
+	p := &problems{}
+	f.check(p)
+	return p.err()
+}
+
 func parse(data []byte, name string) (*File, *problems, error) {
 	p := &problems{file: name, lines: make(map[string]int)}
 	document := p.document(data)

@@ -12,7 +12,7 @@ import (
 type Problem struct {
 	Path string // of the key, such as "clusters[0].match[1]"; "" for the file as a whole
 	Text string // what is wrong, and what to do about it
-	File string
+	File string // "" where the configuration is not from a file
 	Line int // 0 where there is none, as for what is missing
 }
 
@@ -22,7 +22,10 @@ func (p *Problem) Error() string {
 	if p.Line > 0 {
 		where = fmt.Sprintf("%s:%d", p.File, p.Line)
 	}
-	if p.Path == "" {
+	switch {
+	case p.File == "":
+		return p.Path + ": " + p.Text
+	case p.Path == "":
 		return where + ": " + p.Text
 	}
 	return fmt.Sprintf("%s: %s (%s)", p.Path, p.Text, where)

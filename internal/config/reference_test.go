@@ -144,7 +144,7 @@ func written(v reflect.Value) string {
 	if !v.IsValid() {
 		return ""
 	}
-	if d, ok := v.Interface().(time.Duration); ok {
+	if d, ok := reflect.TypeAssert[time.Duration](v); ok {
 		return formatDuration(d)
 	}
 	switch v.Kind() {

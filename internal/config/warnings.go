@@ -47,12 +47,10 @@ func (f *File) warnRecovery(path string, r *Recovery, warn func(string, ...any))
 	if path != "recovery" && slices.Equal(r.Allow, f.Recovery.Allow) && r.Autonomy == f.Recovery.Autonomy {
 		return
 	}
+	lossy := []remediation.GateName{remediation.GateHoldsAll, remediation.GatePrimaryPos, remediation.GateSemiSync}
 	for _, name := range r.Allow {
-		switch name {
-		case remediation.GateHoldsAll, remediation.GatePrimaryPos, remediation.GateSemiSync:
-			if r.Autonomy == remediation.Auto {
-				warn("%s.allow: with %s, a failover that nobody is asked about may lose transactions", path, name)
-			}
+		if r.Autonomy == remediation.Auto && slices.Contains(lossy, name) {
+			warn("%s.allow: with %s, a failover that nobody is asked about may lose transactions", path, name)
 		}
 	}
 }

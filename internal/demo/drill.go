@@ -18,6 +18,9 @@ func Drills() []string { return []string{"failover", "hang", "takeover", "reloca
 // backlogRows is how many received and unapplied transactions the backlog drill leaves on every replica.
 const backlogRows = 30_000
 
+// settledRows is how much the client writes before anything is broken.
+const settledRows = 300
+
 // drill is one run: a writing client, one fault, and what became of it.
 type drill struct {
 	*Fleet
@@ -57,7 +60,10 @@ func (d *drill) run(ctx context.Context, name string, view api.ClusterView) erro
 		d.before[r.ID] = true
 	}
 	d.writer = lab.StartWriter(ctx, d.Servers.Addrs(), lab.WriterOptions{})
-	if err := d.writer.WaitAcknowledged(ctx, view.Primary); err != nil {
+	err = d.until(ctx, readyPatience, "the client to write", func(context.Context) (bool, error) {
+		return d.writer.Report().Acknowledged >= settledRows, nil
+	})
+	if err != nil {
 		return err
 	}
 	d.say("a client writes; %s", map[string]string{

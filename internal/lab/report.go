@@ -25,7 +25,8 @@ type Report struct {
 	// Servers counts the acknowledged rows by address.
 	Servers map[string]int
 
-	acks []ack
+	acks  []ack
+	addrs []string
 }
 
 // Report returns what was seen until now.
@@ -46,7 +47,7 @@ func (w *Writer) ReportSince(moment time.Time) Report {
 	attempted := int(w.nextSeq)
 	w.mu.Unlock()
 
-	r := Report{Run: w.run, Acknowledged: len(acks), Attempted: attempted, Servers: map[string]int{}, acks: acks}
+	r := Report{Run: w.run, Acknowledged: len(acks), Attempted: attempted, Servers: map[string]int{}, acks: acks, addrs: w.addrs}
 	for i, a := range acks {
 		r.Servers[w.addrs[a.server]]++
 		if i > 0 && a.at.After(moment) {
@@ -63,6 +64,18 @@ func (r *Report) gap(from, to time.Time, open bool) {
 	if d := to.Sub(from); d > r.MaxGap {
 		r.MaxGap, r.From, r.To, r.Open = d, from, to, open
 	}
+}
+
+// AcknowledgedBy counts the rows that the server at addr acknowledged after a
+// moment: after a failover, a deposed primary should have none.
+func (r Report) AcknowledgedBy(addr string, after time.Time) int {
+	n := 0
+	for _, a := range r.acks {
+		if r.addrs[a.server] == addr && a.at.After(after) {
+			n++
+		}
+	}
+	return n
 }
 
 // Lost returns the numbers of the acknowledged rows that are not in a server:

@@ -98,6 +98,9 @@ func (spec Spec) complete() (Spec, error) {
 	if spec.Flavor != MySQL && spec.Flavor != MariaDB {
 		return spec, fmt.Errorf("unknown flavour %q", spec.Flavor)
 	}
+	if spec.Replicas < 0 {
+		return spec, fmt.Errorf("%d replicas", spec.Replicas)
+	}
 	if spec.Sources == nil {
 		spec.Sources = make([]int, spec.Replicas+1)
 		spec.Sources[0] = -1
@@ -111,6 +114,8 @@ func (spec Spec) complete() (Spec, error) {
 		if source == -1 {
 			primaries++
 		}
+	}
+	for i := range spec.Sources {
 		steps := 0
 		for up := i; up != -1; up = spec.Sources[up] {
 			if steps++; steps > n {

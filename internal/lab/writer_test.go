@@ -122,6 +122,9 @@ func TestGapsAreMeasuredBetweenAcknowledgements(t *testing.T) {
 			if !r.From.Equal(at(test.from)) || !r.To.Equal(at(test.to)) || r.Open != test.open || r.MaxGap != at(test.to).Sub(at(test.from)) {
 				t.Errorf("gap %s from %s to %s, open %t", r.MaxGap, r.From.Sub(base), r.To.Sub(base), r.Open)
 			}
+			if got := r.AcknowledgedBy("b", at(62)); got != 1 {
+				t.Errorf("b acknowledged %d after 62 ms, want 1", got)
+			}
 			if r.Acknowledged != 7 || r.Attempted != 9 || r.Servers["a"] != 4 || r.Servers["b"] != 3 {
 				t.Errorf("%+v", r)
 			}

@@ -86,9 +86,9 @@ func (l *leader) act(ctx context.Context, j *judgement) {
 
 // consider plans a recovery of a finding and starts it unless it is refused.
 func (l *leader) consider(ctx context.Context, snap *topology.Snapshot, f analysis.Finding) {
-	goal := complete(remediation.Goal{
+	goal := remediation.Goal{
 		Kind: f.Recovery, Rule: f.Rule, Failed: f.Instance, Trigger: remediation.TriggerFinding, By: "baton", Reason: f.Sentence,
-	}, snap)
+	}.Remember(snap)
 	if isTest(f.Recovery) {
 		l.test(ctx, goal, snap.At)
 		return

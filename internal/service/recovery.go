@@ -21,7 +21,6 @@ import (
 type recoveries struct {
 	ledger  *ledger.Ledger
 	servers remediation.Actor
-	warm    func(context.Context, ...topology.InstanceID) // opens connections ahead of need
 	observe func(context.Context, remediation.Goal) (*topology.Snapshot, error)
 	newest  func() *topology.Snapshot
 	policy  func(cluster string, kind analysis.RecoveryKind) remediation.Policy
@@ -55,22 +54,6 @@ func (r *recoveries) busy(cluster string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.running[cluster] != ""
-}
-
-// complete fills in what a goal must remember of the failed primary before its own words are gone.
-func complete(goal remediation.Goal, snap *topology.Snapshot) remediation.Goal {
-	i := snap.Instance(goal.Failed)
-	if i == nil {
-		return goal
-	}
-	goal.Cluster = i.Cluster
-	goal.LastPosition, goal.LastSeen, goal.PrimaryUUID = i.Facts.Executed, i.Facts.At, i.Facts.ServerUUID
-	goal.DataCenter, goal.Region, goal.From = i.Facts.DataCenter, i.Facts.Region, i.Source
-	goal.Followers = i.Direct
-	if i.Facts.SemiSync.SourceEnabled && i.Facts.SemiSync.SourceActive {
-		goal.SemiSyncWait = max(i.Facts.SemiSync.WaitFor, 1)
-	}
-	return goal
 }
 
 // start opens a recovery in the ledger and runs it. The plan was made by the caller on the newest snapshot and not refused. It returns when the

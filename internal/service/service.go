@@ -51,6 +51,7 @@ type Service struct {
 	engine     *engine
 	leader     *leader
 	recoveries *recoveries
+	suspected  chan []topology.InstanceID
 	handler    http.Handler
 	reloads    *reloadMetrics
 }
@@ -60,7 +61,7 @@ func New(opts Options) (*Service, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{opts: opts, logger: opts.Logger, registry: prometheus.NewRegistry()}
+	s := &Service{opts: opts, logger: opts.Logger, registry: prometheus.NewRegistry(), suspected: make(chan []topology.InstanceID, 16)}
 	s.file.Store(opts.Config)
 	for _, part := range []func() error{s.listen, s.openLedger, s.buildObservers, s.buildActor, s.buildLoop, s.buildAPI} {
 		if err := part(); err != nil {
@@ -168,7 +169,25 @@ func (s *Service) related(id topology.InstanceID) []topology.InstanceID {
 	if i == nil {
 		return nil
 	}
+	select {
+	case s.suspected <- i.Direct: // whoever may be promoted in a moment gets its connection now
+	default:
+	}
 	return i.Direct
+}
+
+// warm opens the actor's connections to those who may have to act soon. It is a head start and no more: an error is met again where it matters.
+func (s *Service) warm(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case ids := <-s.suspected:
+			if err := s.actor.Warm(ctx, ids...); err != nil {
+				s.logger.Debug("not every connection could be opened ahead of need", "component", "actor", "err", err)
+			}
+		}
+	}
 }
 
 func (s *Service) access() (collector.Access, error) {
@@ -195,6 +214,12 @@ func (s *Service) credentials(which func(*config.MySQL) config.Account) func() (
 	}
 }
 
+// replicationAccount is with which account a server replicates that has none of its own yet, such as an old primary.
+func (s *Service) replicationAccount(topology.InstanceID) (mysql.Account, bool) {
+	user, password := s.credentials(func(m *config.MySQL) config.Account { return m.Replication() })()
+	return mysql.Account{User: user, Password: password}, user != ""
+}
+
 func (s *Service) buildActor() error {
 	tls, err := s.opts.Config.MySQL.TLS.Config()
 	if err != nil {
@@ -202,7 +227,7 @@ func (s *Service) buildActor() error {
 	}
 	s.actor, err = mysql.New(mysql.Options{
 		Credentials: s.credentials(func(m *config.MySQL) config.Account { return m.Account() }),
-		Replication: s.credentials(func(m *config.MySQL) config.Account { return m.Replication() }),
+		Replication: s.replicationAccount,
 		TLS:         tls, DialTimeout: s.opts.Config.MySQL.ConnectTimeout, DrainStall: s.opts.Config.Recovery.DrainStall,
 		Lifeline: s.sentinel.Lend, Logger: s.logger.With("component", "actor"),
 	})
@@ -266,6 +291,7 @@ func (s *Service) Run(ctx context.Context) error {
 	part("ledger", s.ledger.Run)
 	part("collector", s.collector.Run)
 	part("actor", s.actor.Run)
+	part("warm", s.warm)
 	part("engine", s.engine.run)
 	part("leader", func(ctx context.Context) error { return s.ledger.WhileLeader(ctx, s.leader.lead) })
 	part("cache", s.saveCache)

@@ -76,12 +76,12 @@ func (s *Service) plan(ctx context.Context, goal remediation.Goal) (remediation.
 		}
 		goal.Failed = c.Primary
 	}
-	goal = complete(goal, s.Snapshot())
+	goal = goal.Remember(s.Snapshot())
 	snap, err := s.observe(ctx, goal)
 	if err != nil {
 		return goal, remediation.Plan{}, err
 	}
-	goal = complete(goal, snap)
+	goal = goal.Remember(snap)
 	plan, err := remediation.Make(goal, snap, s.policyFor(goal.Cluster, goal.Kind))
 	return goal, plan, err
 }

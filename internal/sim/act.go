@@ -16,7 +16,7 @@ func (f *Fleet) act(step remediation.Step) error {
 	s := f.byID[step.On]
 	switch step.Action {
 	case remediation.StopReceiver:
-		s.receiver.on, s.receiver.connected, s.receiver.acks, s.closedByUs = false, false, nil, true
+		s.receiver.on, s.receiver.connected, s.receiver.acks, s.stopped = false, false, nil, true
 		return nil
 	case remediation.StartReplication:
 		return f.start(s)
@@ -41,7 +41,7 @@ func (f *Fleet) act(step remediation.Step) error {
 		if step.WaitFor > 0 {
 			s.semiSource, s.waitFor = true, step.WaitFor
 		}
-		s.readOnly, s.superReadOnly = false, false
+		s.readOnly, s.superReadOnly, s.fenced = false, false, false
 		return nil
 	case remediation.MakePrimary:
 		return f.promote(s, step)
@@ -82,13 +82,16 @@ func (f *Fleet) start(s *server) error {
 	if s.source == "" {
 		return fmt.Errorf("%s has no source", s.ID)
 	}
-	if !s.receiver.on && s.mariaDB() {
+	if s.mariaDB() && len(s.relay) > 0 && !s.receiver.on {
+		if !s.applier.on {
+			return fmt.Errorf("%s has not applied all it received, and a start would drop it", s.ID)
+		}
 		f.drop(s)
 	}
 	if !s.receiver.on {
 		s.receiver.on, s.receiver.connected, s.receiver.errno, s.receiver.next = true, false, 0, f.at
 	}
-	s.applier.on, s.applier.errno, s.closedByUs = true, 0, false
+	s.applier.on, s.applier.errno, s.stopped = true, 0, false
 	return nil
 }
 
@@ -119,7 +122,7 @@ func (f *Fleet) fence(s *server) {
 		s.commit(c.t)
 	}
 	s.waiting = nil
-	s.readOnly, s.superReadOnly = true, !s.mariaDB()
+	s.readOnly, s.superReadOnly, s.fenced = true, !s.mariaDB(), true
 }
 
 // promote opens a server that has applied everything.
@@ -127,11 +130,18 @@ func (f *Fleet) promote(s *server, step remediation.Step) error {
 	if len(s.relay) > 0 {
 		return fmt.Errorf("%s has %d received transactions that are not applied", s.ID, len(s.relay))
 	}
-	s.receiver, s.applier, s.closedByUs = receiver{}, applier{}, false
+	if lacks := step.GTIDs.Subtract(f.executedSet(s)); !lacks.IsEmpty() {
+		return fmt.Errorf("%s lacks %s, which a primary must have", s.ID, lacks)
+	}
+	s.receiver.on, s.receiver.connected, s.receiver.acks, s.stopped = false, false, nil, true
 	s.semiReplica = false
 	s.semiSource, s.waitFor = step.WaitFor > 0, step.WaitFor
-	s.readOnly, s.superReadOnly = false, false
-	s.source = ""
+	s.readOnly, s.superReadOnly, s.fenced = false, false, false
+	if s.halfway > 0 {
+		s.halfway--
+		return fmt.Errorf("%s went away before its replication was cleaned up", s.ID)
+	}
+	s.receiver, s.applier, s.stopped, s.source = receiver{}, applier{fails: s.applier.fails}, false, ""
 	return nil
 }
 
@@ -141,8 +151,11 @@ func (f *Fleet) pointAt(s *server, step remediation.Step) error {
 	if step.Source == s.ID || f.byID[step.Source] == nil {
 		return fmt.Errorf("%s cannot replicate from %q", s.ID, step.Source)
 	}
+	if s.source == "" && s.writable() {
+		return fmt.Errorf("%s takes writes; it must be fenced before it can become a replica", s.ID)
+	}
 	if s.source == step.Source && s.receiver.on && s.applier.on {
-		s.semiReplica, s.closedByUs = step.SemiSync, false
+		s.semiReplica, s.stopped = step.SemiSync, false
 		return nil
 	}
 	if len(s.relay) > 0 {
@@ -152,13 +165,13 @@ func (f *Fleet) pointAt(s *server, step remediation.Step) error {
 		}
 		s.applier.on = true
 		if s.mariaDB() {
-			s.receiver.on, s.receiver.connected, s.receiver.acks, s.closedByUs = false, false, nil, true
+			s.receiver.on, s.receiver.connected, s.receiver.acks, s.stopped = false, false, nil, true
 			return errNotYet
 		}
 	}
 	s.source = step.Source
 	s.receiver = receiver{on: true, next: f.at}
 	s.applier.on, s.applier.errno = true, 0
-	s.semiReplica, s.semiSource, s.closedByUs = step.SemiSync, false, false
+	s.semiReplica, s.semiSource, s.stopped = step.SemiSync, false, false
 	return nil
 }

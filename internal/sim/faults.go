@@ -35,10 +35,10 @@ func (f *Fleet) restart(s *server) {
 		s.commit(c.t)
 	}
 	s.alive, s.waiting, s.durability = true, nil, s.kept
-	s.readOnly, s.superReadOnly = s.StartsReadOnly, false
+	s.readOnly, s.superReadOnly, s.fenced = s.StartsReadOnly, false, false
 	s.receiver.on, s.receiver.errno, s.receiver.next = s.source != "", 0, f.at
 	s.applier.on, s.applier.errno = s.source != "", 0
-	s.closedByUs = false
+	s.stopped = false
 }
 
 // Hang stops a server without ending it, as SIGSTOP or a dead disk does: connections stay open and nobody answers.
@@ -101,6 +101,11 @@ func (f *Fleet) HealAll() {
 		f.Wake(id)
 		f.Restart(id)
 	}
+}
+
+// InterruptPromotion makes the next promotion of a server break off after it was opened and before its replication is cleaned up.
+func (f *Fleet) InterruptPromotion(id topology.InstanceID) {
+	f.with(id, func(_ *Fleet, s *server) { s.halfway++ })
 }
 
 // Deny lets a source turn a replica's account away, or take it again.

@@ -31,7 +31,7 @@ type Server struct {
 	Relaxed    bool          // is not durable at every commit, by choice of its owners
 
 	ReadOnly       bool // set when the fleet begins; replicas always are
-	StartsReadOnly bool // and after every restart
+	StartsReadOnly bool // and after every restart; whoever begins as a replica does
 	NoReplicaLog   bool // log_replica_updates is off
 	Rule           topology.PromotionRule
 }

@@ -109,7 +109,7 @@ func (f *Fleet) CheckRest() []string {
 	p := f.byID[in.Clusters[f.options.Cluster].Primary]
 	var out []string
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
-	if !p.alive || !p.writable() || p.source != "" {
+	if !p.alive || !p.writable() && p.fenced || p.source != "" {
 		say("the agreed primary %s does not take writes (alive %t, writable %t, source %q)", p.ID, p.alive, p.writable(), p.source)
 	}
 	if len(in.Open) > 0 {
@@ -124,7 +124,7 @@ func (f *Fleet) CheckRest() []string {
 			say("I2: %s is writable beside the primary %s", s.ID, p.ID)
 		case s.source == "" && !quarantined:
 			say("I9: %s follows nobody and is not quarantined (deposed: %t)", s.ID, deposed)
-		case s.source != "" && !s.receiver.on && s.closedByUs && !quarantined:
+		case s.source != "" && !s.receiver.on && s.stopped && !quarantined:
 			say("I9: the receiver of %s was stopped and is neither started nor quarantined", s.ID)
 		}
 		if extra := f.errant(s, p); len(extra) > 0 && f.below(s, p) && !quarantined {

@@ -191,3 +191,10 @@ func (l *Live) Snapshot() *topology.Snapshot {
 	}
 	return topology.Build(in)
 }
+
+// Forget loses all that was observed, as a process does that starts anew.
+func (l *Live) Forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clear(l.seen)
+}

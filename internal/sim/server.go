@@ -38,7 +38,9 @@ type server struct {
 	sinceRelaxed            []int // applied while a crash would lose it
 
 	fenceOnWake bool // a fence lies in the socket of a server that hangs
-	closedByUs  bool // Baton stopped its receiver, and has not started it since
+	fenced      bool // Baton closed it, and has not opened it since
+	stopped     bool // Baton stopped its receiver, and has not started it since
+	halfway     int  // so many promotions of it break off in the middle
 
 	gtids    topology.GTIDSet // of executed
 	gtidsOld bool
@@ -85,6 +87,7 @@ func newServer(f *Fleet, o Server, n int) *server {
 	}
 	s.kept = s.durability
 	s.readOnly = o.ReadOnly || o.Source != ""
+	s.StartsReadOnly = o.StartsReadOnly || o.Source != ""
 	s.superReadOnly = s.readOnly && !s.mariaDB() && o.Source != ""
 	s.semiReplica = o.SemiSync && o.Source != ""
 	if o.Source == "" && f.options.WaitFor > 0 {

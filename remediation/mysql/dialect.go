@@ -16,11 +16,12 @@ type dialect struct {
 	stopReceiver, startReceiver, startApplier string
 	stop, start, resetAll, status             string
 
-	change       string // followed by options
+	changeSource string // followed by options
 	option       string // what the options about the source begin with
 	autoPosition string // the option that makes replication find its place by GTIDs
 
 	fence, open string // refuse writes, accept them
+	netTimeout  string // the variable that bounds how long a receiver waits for its source, when it connects and later
 	position    string // the columns executed_1 and executed_2: what has been executed is their union
 }
 
@@ -32,6 +33,7 @@ func dialectOf(v topology.Version) (dialect, error) {
 		d.mariaDB = true
 		d.autoPosition = "MASTER_USE_GTID=slave_pos"
 		d.fence, d.open = "SET GLOBAL read_only=1", "read_only=0"
+		d.netTimeout = "slave_net_timeout"
 		d.position = "@@GLOBAL.gtid_slave_pos AS executed_1, @@GLOBAL.gtid_binlog_pos AS executed_2"
 		return d, nil
 	case v.IsMariaDB():
@@ -42,6 +44,10 @@ func dialectOf(v topology.Version) (dialect, error) {
 	d := replicationWords("REPLICA", "SOURCE", "CHANGE REPLICATION SOURCE TO")
 	if !v.AtLeast(8, 0, 23) {
 		d = replicationWords("SLAVE", "MASTER", "CHANGE MASTER TO")
+	}
+	d.netTimeout = "replica_net_timeout"
+	if !v.AtLeast(8, 0, 26) {
+		d.netTimeout = "slave_net_timeout"
 	}
 	d.autoPosition = d.option + "AUTO_POSITION=1"
 	// Each of the two moves the other one along: super_read_only cannot be on without read_only.
@@ -59,7 +65,7 @@ func replicationWords(replica, source, change string) dialect {
 		start:         "START " + replica,
 		resetAll:      "RESET " + replica + " ALL",
 		status:        "SHOW " + replica + " STATUS",
-		change:        change,
+		changeSource:  change,
 		option:        source + "_",
 	}
 }
@@ -87,6 +93,11 @@ func lastOfEachDomain(set topology.GTIDSet) string {
 func drained(channel string) string {
 	return `SELECT IF(@@GLOBAL.gtid_mode = 'ON' AND GTID_SUBSET(RECEIVED_TRANSACTION_SET, @@GLOBAL.gtid_executed), 1, GTID_SUBSET('not applied', '')) AS drained` +
 		` FROM performance_schema.replication_connection_status WHERE CHANNEL_NAME = ` + quote(channel)
+}
+
+// executes is a SELECT that fails unless a set is executed. MySQL only.
+func executes(set topology.GTIDSet) string {
+	return "SELECT IF(GTID_SUBSET(" + quote(set.String()) + ", @@GLOBAL.gtid_executed), 1, GTID_SUBSET('not executed', '')) AS executes"
 }
 
 // keepsRelayLogs is a SELECT that fails unless a CHANGE keeps what has been received and not applied: its applier runs or has nothing left to

@@ -71,7 +71,9 @@ func (s *session) ask(ctx context.Context, statements ...string) ([]table, error
 		return nil, s.failed(ctx, err)
 	}
 	tables, err := readAll(rows)
-	err = errors.Join(err, rows.Close())
+	if closed := rows.Close(); err == nil {
+		err = closed
+	}
 	if err != nil {
 		return tables, s.failed(ctx, err)
 	}

@@ -1,0 +1,95 @@
+package remediation
+
+import (
+	"fmt"
+
+	"github.com/batondb/baton/topology"
+)
+
+// abandonTakeover opens the old primary again and puts the siblings back below it. Where the successor may be open already, or the old primary is
+// gone and the successor holds all of it, the only way is forward.
+func (m *maker) abandonTakeover() (Plan, error) {
+	s := m.agreedOn()
+	plan := Plan{}
+	switch {
+	case s == nil:
+	case s.Up() && (s.Writable() || m.failed.Down):
+		m.goal.Successor = s.Instance
+		return m.finishTakeover()
+	case !s.Up() && !s.Down:
+		plan.Waiting = fmt.Sprintf("whether %s was opened is not known: it is %s", s.Instance, s.Agreed)
+		return plan, nil
+	case s.Down:
+		if ahead := m.aheadOfOld(); !ahead.IsEmpty() {
+			return plan, m.refuse(GateHoldsAll, "%s, agreed on as the primary, was open before it went down: %d transactions are not on %s: %s",
+				s.Instance, ahead.Count(), m.goal.Failed, ahead)
+		}
+	}
+	switch {
+	case m.failed.Down && s == nil: // that is a failover now, and the chain of replicas is valid as it is
+		plan.Complete = true
+		return plan, nil
+	case !m.failed.Up():
+		plan.Waiting = fmt.Sprintf("%s, which must be open again, is %s", m.goal.Failed, m.failed.Agreed)
+		return plan, nil
+	}
+	return m.putInOrder(plan, append(m.reopen(s), m.putBack())...), nil
+}
+
+// agreedOn is who the ledger says is the primary in place of the old one, or nil.
+func (m *maker) agreedOn() *topology.Instance {
+	id := m.snap.Intents.Clusters[m.cluster.Name].Primary
+	if id == "" && m.goal.Successor != "" {
+		id = m.goal.Successor
+	}
+	if id == m.goal.Failed {
+		return nil
+	}
+	return m.snap.Instance(id)
+}
+
+// aheadOfOld is what anybody within reach holds and the old primary does not: a successor that was never open has given nobody anything.
+func (m *maker) aheadOfOld() topology.GTIDSet {
+	var ahead topology.GTIDSet
+	for _, r := range m.followers() {
+		if r.Known() {
+			ahead = ahead.Union(r.Facts.Received().Subtract(m.errant(r)))
+		}
+	}
+	return ahead.Subtract(m.failed.Facts.Executed)
+}
+
+// reopen makes the old primary the primary again, in the ledger and for clients. A successor that was about to be opened is closed first: an
+// order to open it may still be on its way.
+func (m *maker) reopen(s *topology.Instance) []Stage {
+	var stages []Stage
+	if s != nil && s.Up() {
+		stages = append(stages, Stage{Phase: PhaseFence, Steps: []Step{{Action: Fence, On: s.Instance, Flavor: s.Facts.Version.Flavor,
+			Why: "the takeover was given up: an order to open it may still be on its way"}}})
+	}
+	if s != nil || m.failed.Deposed {
+		stages = append(stages, Stage{Phase: PhaseDecide, Steps: []Step{
+			{Action: Rejoined, On: m.goal.Failed, Why: "the takeover was given up: it is the primary as before"},
+			{Action: AgreePrimary, On: m.goal.Failed, Why: "the takeover was given up"},
+		}})
+	}
+	if !m.failed.Writable() || promised(&m.failed.Facts) < m.goal.SemiSyncWait {
+		stages = append(stages, Stage{Phase: PhaseRestore, Steps: []Step{{Action: Unfence, On: m.goal.Failed, Flavor: m.failed.Facts.Version.Flavor,
+			WaitFor: m.goal.SemiSyncWait, Why: "the takeover was given up: the cluster must not be left without a primary"}}})
+	}
+	return stages
+}
+
+// putBack lets everybody who followed the old primary when the takeover began follow it again.
+func (m *maker) putBack() Stage {
+	st := Stage{Phase: PhaseRestore}
+	for _, r := range m.followers() {
+		clean := m.failed.Facts.Executed.Contains(r.Facts.Received().Subtract(m.errant(r)))
+		if m.canBeHelped(r) && r.Source != m.goal.Failed && (r.Source != "" || clean) {
+			step := m.pointAt(r, m.failed)
+			step.Why = "the takeover was given up"
+			st.Steps = append(st.Steps, step)
+		}
+	}
+	return st
+}

@@ -1,0 +1,156 @@
+package mysql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/batondb/baton/remediation"
+	"github.com/batondb/baton/topology"
+)
+
+const (
+	// firstWait is short: an applier that has stopped is seen only after it.
+	firstWait = 50 * time.Millisecond
+
+	// everyWait is how often progress is told.
+	everyWait = 200 * time.Millisecond
+)
+
+// waitApplied returns when the server has executed what the step says. It takes one round trip where that is so, or soon will be.
+func (a *Actor) waitApplied(ctx context.Context, s *session, step remediation.Step) error {
+	if step.GTIDs.IsEmpty() {
+		return nil
+	}
+	if flavor := step.GTIDs.Flavor(); (flavor == topology.FlavorMariaDB) != s.mariaDB || flavor == topology.FlavorUnknown {
+		return fmt.Errorf("%s can never execute %s", s.version, step.GTIDs)
+	}
+	return a.drain(ctx, s, step.GTIDs)
+}
+
+// drain lets the applier run until the goal is executed, and tells how far it is.
+func (a *Actor) drain(ctx context.Context, s *session, goal topology.GTIDSet) error {
+	st, err := s.waitFor(ctx, goal, firstWait)
+	if err != nil {
+		return err
+	}
+	var (
+		total   = st.executed.Behind(goal)
+		left    = total
+		restart = time.Now() // of the patience with an applier that makes no progress
+	)
+	for left > 0 {
+		remediation.ReportProgress(ctx, total-left, total)
+		if err := s.keepApplying(ctx, &st, goal); err != nil {
+			return err
+		}
+		// What a MariaDB server wrote itself is executed and yet not waited for: only what is missing can be.
+		if st, err = s.waitFor(ctx, goal.Subtract(st.executed), everyWait); err != nil {
+			return fmt.Errorf("%d of %d transactions are left: %w", left, total, err)
+		}
+		now := st.executed.Behind(goal)
+		switch {
+		case now < left:
+			left, restart = now, time.Now()
+		case time.Since(restart) > a.opts.DrainStall:
+			return fmt.Errorf("no progress for %s: %d of %d transactions are left, the applier is %s at %s%s: %s",
+				a.opts.DrainStall, left, total, st.applier, st.applied, delayed(st.delay), goal.Subtract(st.executed))
+		}
+	}
+	if total > 0 {
+		remediation.ReportProgress(ctx, total, total)
+	}
+	return nil
+}
+
+func delayed(seconds string) string {
+	if seconds == "" || seconds == "0" {
+		return ""
+	}
+	return fmt.Sprintf(" (it applies %s seconds late on purpose)", seconds)
+}
+
+// waitFor waits on the server until a set is executed, or for a moment.
+func (s *session) waitFor(ctx context.Context, set topology.GTIDSet, patience time.Duration) (state, error) {
+	return s.readState(ctx, s.wait(set, patience))
+}
+
+// keepApplying makes sure that the goal can be reached at all: the applier runs, and what is missing has been received or still can be.
+func (s *session) keepApplying(ctx context.Context, st *state, goal topology.GTIDSet) error {
+	if !st.channel {
+		return fmt.Errorf("%w, and lacks %s", errNoChannel, goal.Subtract(st.executed))
+	}
+	if st.applier == topology.ApplierStopped {
+		if err := st.applierFailure(); err != nil {
+			return err
+		}
+		if err := s.startApplierOnly(ctx, st); err != nil {
+			return fmt.Errorf("start the applier: %w", err)
+		}
+	}
+	if st.receiver != topology.ReceiverStopped {
+		return nil
+	}
+	if missing := goal.Subtract(st.executed).Subtract(st.received); !missing.IsEmpty() {
+		return fmt.Errorf("its receiver has stopped and %d transactions have not been received: %s", missing.Count(), missing)
+	}
+	return nil
+}
+
+// applierFailure returns the error that has stopped the applier, and what can be done about it.
+func (st *state) applierFailure() error {
+	if st.applierErrno == "" || st.applierErrno == "0" {
+		return nil
+	}
+	return fmt.Errorf("its applier stopped with error %s: %s; mend what it says or skip the transaction, start the applier, and try again", st.applierErrno, st.applierError)
+}
+
+// startApplierOnly starts an applier that was stopped. A MariaDB server that finds its way by GTIDs drops the relay logs when a thread is started
+// and both had stopped. It keeps them while replication goes by position, so there it is told to go on by position, exactly where it stands;
+// PointAt returns to GTIDs.
+func (s *session) startApplierOnly(ctx context.Context, st *state) error {
+	if !s.mariaDB || st.startDropsNothing() == nil {
+		_, err := s.change(ctx, s.on(s.startApplier))
+		return err
+	}
+	if st.relayLog.IsZero() {
+		return errors.New("where it stands in its relay log is not known, and starting it otherwise would drop the log")
+	}
+	_, err := s.change(ctx,
+		fmt.Sprintf("%s MASTER_USE_GTID=no, RELAY_LOG_FILE=%s, RELAY_LOG_POS=%d", s.changeSource, quote(st.relayLog.File), st.relayLog.Pos),
+		s.startApplier)
+	return err
+}
+
+// relaxed is what a server does at every commit while it drains: it leaves the writing to disk to the operating system. A crash of the server
+// loses nothing then; a crash of the machine may.
+const relaxed = "SET GLOBAL sync_binlog=0, GLOBAL innodb_flush_log_at_trx_commit=2"
+
+// buffered makes MariaDB write its redo log through the page cache, as MySQL always does. Writing around it is as slow as writing to disk, at every
+// commit. The server cannot be told to return to that before it is restarted; a commit that is flushed is durable either way.
+const buffered = "SET GLOBAL innodb_log_file_buffering=1"
+
+// relaxDurability makes the drain faster.
+func relaxDurability(ctx context.Context, s *session, _ remediation.Step) error {
+	batch := []string{relaxed}
+	if s.mariaDB && s.version.AtLeast(10, 11, 0) {
+		batch = append(batch, buffered)
+	}
+	_, err := s.change(ctx, batch...)
+	return err
+}
+
+// restoreDurability sets what the step says, and then brings to disk all that was committed before.
+func restoreDurability(ctx context.Context, s *session, step remediation.Step) error {
+	if step.Settings == nil {
+		return errors.New("the step does not say what is to be restored")
+	}
+	set := assignments([]string{
+		fmt.Sprintf("sync_binlog=%d", step.Settings.SyncBinlog),
+		fmt.Sprintf("innodb_flush_log_at_trx_commit=%d", step.Settings.FlushLogAtTrxCommit),
+	})
+	// LOCAL keeps the FLUSH out of the binary log, where it would be a transaction that no other server has.
+	_, err := s.change(ctx, set, "FLUSH LOCAL BINARY LOGS", "FLUSH LOCAL ENGINE LOGS")
+	return err
+}
