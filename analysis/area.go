@@ -32,7 +32,7 @@ type Area struct {
 
 const fleetName = "fleet"
 
-// Areas returns the subjects of the fleet rules: the fleet, then its regions and data centres by name.
+// Areas returns the subjects of the fleet rules: the fleet, and by name the regions and data centres that lost as many primaries as a storm takes.
 func Areas(s *topology.Snapshot, p Policy) []Subject {
 	p = p.withDefaults()
 	return areas(s, &p)
@@ -40,37 +40,26 @@ func Areas(s *topology.Snapshot, p Policy) []Subject {
 
 func areas(s *topology.Snapshot, p *Policy) []Subject {
 	fleet := &survey{area: &Area{Name: fleetName}}
-	regions := places{prefix: "region ", byName: map[string]*survey{}}
-	centers := places{prefix: "data center ", byName: map[string]*survey{}}
-	for _, c := range s.Clusters {
-		if c.Answering+c.Failing == 0 {
-			continue
-		}
-		at := [...]*survey{fleet, regions.at(c.Region), centers.at(c.DataCenter)}
-		for _, a := range at {
-			if a != nil {
-				a.area.Clusters++
-			}
-		}
-		fleet.area.Seen += c.Answering
-		if c.Failing == 0 {
-			continue
-		}
+	fleet.area.Clusters, fleet.area.Seen = s.Answering()
+	var parts []*survey
+	for _, c := range s.Failing() {
 		for _, m := range c.Members {
 			fleet.lose(s, m, p)
 		}
-		if primary := c.Leader(); primary != nil && primary.Down && !primary.Downtimed {
-			for _, a := range at {
-				a.fall(s, primary)
-			}
+		if leader := c.Leader(); leader.Down && !leader.Downtimed {
+			fleet.fall(s, leader)
+			parts = fallIn(parts, "region ", c.Region, s, leader)
+			parts = fallIn(parts, "data center ", c.DataCenter, s, leader)
 		}
 	}
-	all := append([]*survey{fleet}, append(regions.all, centers.all...)...)
-	slices.SortFunc(all[1:], func(a, b *survey) int { return strings.Compare(a.area.Name, b.area.Name) })
-	subjects := make([]Subject, 0, len(all))
-	for n, a := range all {
-		if n > 0 && a.area.Clusters == fleet.area.Clusters {
-			continue // it is the fleet under another name
+	parts = slices.DeleteFunc(parts, func(a *survey) bool { return len(a.fallen) < min(p.StormAtLeast, p.StormPrimaries+1) })
+	slices.SortFunc(parts, func(a, b *survey) int { return strings.Compare(a.area.Name, b.area.Name) })
+	subjects := make([]Subject, 0, 1+len(parts))
+	for n, a := range append([]*survey{fleet}, parts...) {
+		if n > 0 {
+			if a.countClusters(s); a.area.Clusters == fleet.area.Clusters {
+				continue // it is the fleet under another name
+			}
 		}
 		a.conclude(s, p)
 		subjects = append(subjects, Subject{Snapshot: s, Policy: p, Replicas: &noReplicas, Area: a.area})
@@ -78,25 +67,28 @@ func areas(s *topology.Snapshot, p *Policy) []Subject {
 	return subjects
 }
 
-// places finds the survey of a region or a data centre by its name.
-type places struct {
-	prefix string
-	all    []*survey
-	byName map[string]*survey
+// fallIn notes the fall of a primary in a region or a data centre.
+func fallIn(parts []*survey, kind, name string, s *topology.Snapshot, leader *topology.Instance) []*survey {
+	if name == "" {
+		return parts
+	}
+	n := slices.IndexFunc(parts, func(a *survey) bool { return a.area.Name == kind+name })
+	if n < 0 {
+		n = len(parts)
+		parts = append(parts, &survey{area: &Area{Name: kind + name}})
+	}
+	parts[n].fall(s, leader)
+	return parts
 }
 
-// at returns nil for an empty name.
-func (p *places) at(name string) *survey {
-	if name == "" {
-		return nil
+func (a *survey) countClusters(s *topology.Snapshot) {
+	region, isRegion := strings.CutPrefix(a.area.Name, "region ")
+	center, isCenter := strings.CutPrefix(a.area.Name, "data center ")
+	for _, c := range s.Clusters {
+		if (isRegion && c.Region == region || isCenter && c.DataCenter == center) && c.Answering+c.Failing > 0 {
+			a.area.Clusters++
+		}
 	}
-	a := p.byName[name]
-	if a == nil {
-		a = &survey{area: &Area{Name: p.prefix + name}}
-		p.byName[name] = a
-		p.all = append(p.all, a)
-	}
-	return a
 }
 
 // covers reports whether a cluster lies in the area.
@@ -137,9 +129,6 @@ func isSeen(s *topology.Snapshot, i *topology.Instance, p *Policy) bool {
 }
 
 func (a *survey) fall(s *topology.Snapshot, i *topology.Instance) {
-	if a == nil {
-		return
-	}
 	at := i.FailingSince
 	if at.IsZero() { // only the other nodes have seen it fall
 		at = s.At

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/batondb/baton/topology"
@@ -15,9 +16,10 @@ func Evaluate(s *topology.Snapshot, table []*Rule, p Policy) []Finding {
 	for _, f := range fleet {
 		out = append(out, f.Finding)
 	}
+	rules := sortRules(table)
 	var list []found
 	for _, c := range s.Clusters {
-		list = judgeCluster(table, s, c, &p, list[:0])
+		list = judgeCluster(rules, s, c, &p, list[:0])
 		if len(list) == 0 {
 			continue
 		}
@@ -36,7 +38,7 @@ func EvaluateCluster(s *topology.Snapshot, cluster string, table []*Rule, p Poli
 		return nil
 	}
 	p = p.withDefaults()
-	list := judgeCluster(table, s, c, &p, nil)
+	list := judgeCluster(sortRules(table), s, c, &p, nil)
 	if len(list) == 0 {
 		return nil
 	}
@@ -73,14 +75,7 @@ func Explain(r *Rule, s Subject) []Verdict {
 }
 
 // Holds reports whether all conditions of the rule hold for a subject of its scope.
-func (r *Rule) Holds(s Subject) bool {
-	for n := range r.When {
-		if !r.When[n].Holds(s) {
-			return false
-		}
-	}
-	return true
-}
+func (r *Rule) Holds(s Subject) bool { return allHold(r.When, s) }
 
 // recovery is what may be done about it: the rule's, if what that needs is given.
 func (r *Rule) recovery(s Subject) RecoveryKind {
@@ -142,16 +137,60 @@ func judgeFleet(table []*Rule, areas []Subject) []found {
 	return list
 }
 
-func judgeCluster(table []*Rule, s *topology.Snapshot, c *topology.Cluster, p *Policy, list []found) []found {
+// family is the rules that begin with the same condition, which is then asked once for all of them. Two conditions are the same where they say the
+// same.
+type family struct {
+	first Condition
+	rules []ranked
+}
+
+type ranked struct {
+	*Rule
+	place int
+}
+
+// sortRules sorts the rules about instances into families.
+func sortRules(table []*Rule) []family {
+	var families []family
+	for place, r := range table {
+		if r.Scope != ScopeInstance {
+			continue
+		}
+		n := slices.IndexFunc(families, func(f family) bool { return f.first.Text == r.When[0].Text })
+		if n < 0 {
+			n = len(families)
+			families = append(families, family{first: r.When[0]})
+		}
+		families[n].rules = append(families[n].rules, ranked{r, place})
+	}
+	return families
+}
+
+func judgeCluster(families []family, s *topology.Snapshot, c *topology.Cluster, p *Policy, list []found) []found {
 	for _, m := range c.Members {
 		sub := subjectOf(s, c, m, p)
-		for place, r := range table {
-			if r.Scope == ScopeInstance && r.Holds(sub) {
-				list = append(list, find(r, place, sub))
+		own := len(list)
+		for n := range families {
+			if f := &families[n]; f.first.Holds(sub) {
+				for _, r := range f.rules {
+					if allHold(r.When[1:], sub) {
+						list = append(list, find(r.Rule, r.place, sub))
+					}
+				}
 			}
 		}
+		slices.SortFunc(list[own:], func(a, b found) int { return cmp.Compare(a.place, b.place) })
 	}
 	return list
+}
+
+func allHold(conditions []Condition, s Subject) bool {
+	for n := range conditions {
+		if !conditions[n].Holds(s) {
+			return false
+		}
+	}
+	return true
 }
 
 // fleetMatters reports whether a fleet rule could hide any of the findings.

@@ -49,24 +49,11 @@ func SubjectOf(s *topology.Snapshot, id topology.InstanceID, p Policy) (Subject,
 }
 
 func subjectOf(s *topology.Snapshot, c *topology.Cluster, i *topology.Instance, p *Policy) Subject {
-	sub := Subject{Snapshot: s, Policy: p, Cluster: c, Instance: i, Channel: defaultChannel(&i.Facts), Replicas: &noReplicas}
+	sub := Subject{Snapshot: s, Policy: p, Cluster: c, Instance: i, Channel: i.Facts.DefaultChannel(), Replicas: &noReplicas}
 	if len(i.Direct) > 0 {
 		sub.Replicas = count(s, c, i, p)
 	}
 	return sub
-}
-
-// defaultChannel is Facts.Default without the copy.
-func defaultChannel(f *topology.Facts) *topology.Channel {
-	for n := range f.Channels {
-		if f.Channels[n].Name == "" {
-			return &f.Channels[n]
-		}
-	}
-	if len(f.Channels) == 1 {
-		return &f.Channels[0]
-	}
-	return nil
 }
 
 func count(s *topology.Snapshot, c *topology.Cluster, i *topology.Instance, p *Policy) *Counts {
@@ -86,7 +73,7 @@ func count(s *topology.Snapshot, c *topology.Cluster, i *topology.Instance, p *P
 		n.Up++
 		n.testify(s.Testimony(r))
 		n.Logging += truth(r.Facts.LogBin && r.Facts.LogReplicaUpdates)
-		ch := defaultChannel(&r.Facts)
+		ch := r.Facts.DefaultChannel()
 		if ch == nil {
 			continue
 		}

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -73,6 +74,20 @@ func TestValidateCatches(t *testing.T) {
 				t.Errorf("got %v, want something with %q", err, c.want)
 			}
 		})
+	}
+}
+
+// TestSameWordsAreTheSameCondition guards the shortcut that asks a condition once for all rules that begin with it.
+func TestSameWordsAreTheSameCondition(t *testing.T) {
+	known := make(map[string]uintptr)
+	for _, r := range Table {
+		for _, c := range append(slices.Clone(r.When), r.Given...) {
+			at := reflect.ValueOf(c.Holds).Pointer()
+			if other, ok := known[c.Text]; ok && other != at {
+				t.Errorf("%s: %q is said of two conditions", r.Name, c.Text)
+			}
+			known[c.Text] = at
+		}
 	}
 }
 

@@ -72,7 +72,7 @@ func whyReplicas(s Subject) (string, time.Time) {
 	}
 	var states []string
 	s.eachReplica(func(r *topology.Instance) {
-		if c := defaultChannel(&r.Facts); !r.Up() || c == nil {
+		if c := r.Facts.DefaultChannel(); !r.Up() || c == nil {
 			states = append(states, fmt.Sprintf("%s %s", r.Instance, manner(r.Agreed)))
 		} else {
 			states = append(states, fmt.Sprintf("%s: %s", r.Instance, threads(c)))

@@ -164,7 +164,12 @@ func findInstance(snap *topology.Snapshot, field, text string) (*topology.Instan
 	for _, i := range snap.Instances() {
 		names = append(names, string(i.Instance))
 	}
-	return nil, withNearest(fail(CodeUnknownInstance, "there is no instance %q", id), text, names)
+	// As it was written it may be the beginning of a longer name; with its port it may be a misspelt one.
+	e := withNearest(fail(CodeUnknownInstance, "there is no instance %q", id), text, names)
+	if e.Hint == "" {
+		e = withNearest(e, string(id), names)
+	}
+	return nil, e
 }
 
 func withNearest(e *Error, name string, names []string) *Error {

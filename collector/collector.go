@@ -32,7 +32,8 @@ type Options struct {
 	// Related names those who can tell more about a suspect, such as its replicas.
 	Related func(topology.InstanceID) []topology.InstanceID
 
-	// OnObserve is called after each attempt, from the goroutine that made it.
+	// OnObserve is called after each attempt, from the goroutine that made it. Observations of one instance come in order: its next attempt
+	// begins after the call, so the call must not wait for one.
 	OnObserve func(topology.Observation)
 
 	ForgetFor   time.Duration // how long a forgotten instance is not discovered again through links; default 1 h

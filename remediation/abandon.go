@@ -24,6 +24,10 @@ func (m *maker) abandonTakeover() (Plan, error) {
 			return plan, m.refuse(GateHoldsAll, "%s, agreed on as the primary, was open before it went down: %d transactions are not on %s: %s",
 				s.Instance, ahead.Count(), m.goal.Failed, ahead)
 		}
+		if gone := m.witnesses(s); len(gone) > 0 && len(gone) >= m.goal.SemiSyncWait && m.goal.SemiSyncWait > 0 {
+			return plan, m.refuse(GateSemiSync, "%s, agreed on as the primary, may have been open before it went down, and what it promised may be only on %s, out of reach",
+				s.Instance, names(gone))
+		}
 	}
 	switch {
 	case m.failed.Down && s == nil: // that is a failover now, and the chain of replicas is valid as it is
@@ -56,7 +60,18 @@ func (m *maker) aheadOfOld() topology.GTIDSet {
 			ahead = ahead.Union(r.Facts.Received().Subtract(m.errant(r)))
 		}
 	}
-	return ahead.Subtract(m.failed.Facts.Executed)
+	return ahead.Subtract(m.failed.Facts.Received())
+}
+
+// witnesses are the followers out of reach that may have acknowledged writes of a successor that is gone.
+func (m *maker) witnesses(s *topology.Instance) []topology.InstanceID {
+	var gone []topology.InstanceID
+	for _, r := range m.followers() {
+		if r != s && !r.Up() && (!r.Known() || r.Source == s.Instance && r.Facts.SemiSync.ReplicaEnabled) {
+			gone = append(gone, r.Instance)
+		}
+	}
+	return gone
 }
 
 // reopen makes the old primary the primary again, in the ledger and for clients. A successor that was about to be opened is closed first: an
@@ -68,12 +83,23 @@ func (m *maker) reopen(s *topology.Instance) []Stage {
 			Why: "the takeover was given up: an order to open it may still be on its way"}}})
 	}
 	if s != nil || m.failed.Deposed {
+		agree := Step{Action: AgreePrimary, On: m.goal.Failed, Why: "the takeover was given up"}
+		if s != nil && !s.Up() {
+			agree.Source = s.Instance // it may be open when it comes back
+		}
 		stages = append(stages, Stage{Phase: PhaseDecide, Steps: []Step{
-			{Action: Rejoined, On: m.goal.Failed, Why: "the takeover was given up: it is the primary as before"},
-			{Action: AgreePrimary, On: m.goal.Failed, Why: "the takeover was given up"},
+			{Action: Rejoined, On: m.goal.Failed, Why: "the takeover was given up: it is the primary as before"}, agree,
 		}})
 	}
-	if !m.failed.Writable() || promised(&m.failed.Facts) < m.goal.SemiSyncWait {
+	if m.failed.Source != "" { // it follows the successor already
+		if drain := m.drain(m.failed, m.failed.Facts.Received()); len(drain.Steps) > 0 {
+			stages = append(stages, drain)
+		}
+		back := m.makePrimary(m.failed, m.failed.Facts.Received())
+		back.Why = "the takeover was given up: the cluster must not be left without a primary"
+		return append(stages, Stage{Phase: PhaseRestore, Steps: []Step{back}})
+	}
+	if !m.goal.Closed && (!m.failed.Writable() || promised(&m.failed.Facts) < m.goal.SemiSyncWait) {
 		stages = append(stages, Stage{Phase: PhaseRestore, Steps: []Step{{Action: Unfence, On: m.goal.Failed, Flavor: m.failed.Facts.Version.Flavor,
 			WaitFor: m.goal.SemiSyncWait, Why: "the takeover was given up: the cluster must not be left without a primary"}}})
 	}

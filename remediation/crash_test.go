@@ -94,7 +94,7 @@ func drills() []drill {
 	})
 	delayed := shop(3, quiet, prefer("db2:3306"), func(n int, s *sim.Server) {
 		if n == 4 {
-			s.Delay = 30 * time.Second
+			s.Delay = time.Hour
 		}
 	})
 	return []drill{

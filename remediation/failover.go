@@ -245,8 +245,8 @@ func (m *maker) followersGate(f *field, best *Candidate) {
 	m.gates.add(GateFollow, v, m.age(f.reachable...), "%d of %d siblings cannot follow %s (version %s)", best.strays, len(f.reachable)-1, best.Instance, best.instance.Facts.Version)
 }
 
-// freeze stops the receivers that still run, so that what was received can be compared. A hung primary gets its fence at the same time: it is the
-// first thing it will do if it ever wakes up. A MariaDB replica that cannot apply what it has is left alone: starting it again would drop that.
+// freeze stops the receivers that still run, so that what was received can be compared. The old primary is not fenced yet: should it wake up, or
+// the plan be refused, it is still the primary. A MariaDB replica that cannot apply what it has is left alone: starting it again would drop that.
 func (m *maker) freeze(f *field) Stage {
 	st := Stage{Phase: PhaseFreeze}
 	for _, r := range f.reachable {
@@ -256,13 +256,11 @@ func (m *maker) freeze(f *field) Stage {
 			st.Steps = append(st.Steps, Step{Action: StopReceiver, On: r.Instance, Flavor: r.Facts.Version.Flavor, MayFail: true, Why: "what it has received must not move while positions are compared"})
 		}
 	}
-	if len(st.Steps) > 0 && m.failed.Agreed == topology.ReachTimeout {
-		st.Steps = append(st.Steps, m.fenceDown())
-	}
 	return st
 }
 
-// fenceDown is the fence of a primary that does not answer: it is sent where a connection is still open, and never waited for.
+// fenceDown is the fence of a primary that does not answer: it is sent where a connection is still open, and never waited for. Should the primary
+// ever wake up, it is the first thing it does. It is sent once the successor is agreed on, because then it never has to be taken back.
 func (m *maker) fenceDown() Step {
 	return Step{Action: Fence, On: m.goal.Failed, Flavor: m.failed.Facts.Version.Flavor, MayFail: true, NoWait: true,
 		Why: "if it wakes up it must refuse writes before it does anything else"}
@@ -288,8 +286,8 @@ func (m *maker) promotion(f *field, best *Candidate) []Stage {
 		deposed = m.goal.Successor // it was agreed on, went down, and may be open when it comes back
 	}
 	return append(stages,
-		Stage{Phase: PhaseFence, Background: true, Steps: []Step{m.fenceDown()}},
 		Stage{Phase: PhaseDecide, Steps: []Step{{Action: AgreePrimary, On: s.Instance, Source: deposed, GTIDs: goal, Why: "from here on nobody else may be promoted"}}},
+		Stage{Phase: PhaseFence, Background: true, Steps: []Step{m.fenceDown()}},
 		m.repoint(f.reachable, s, goal),
 		Stage{Phase: PhasePromote, Steps: []Step{m.makePrimary(s, goal)}},
 	)
@@ -307,7 +305,7 @@ func (m *maker) drain(s *topology.Instance, goal topology.GTIDSet) Stage {
 	wait := Step{Action: WaitApplied, On: s.Instance, Flavor: flavor, GTIDs: goal, Timeout: m.drainTimeout(left),
 		Why: fmt.Sprintf("%d received transactions are not applied yet; opening now would lose them", left)}
 	st.Steps = append(st.Steps, wait)
-	if left >= m.policy.RelaxAbove && m.policy.RelaxAbove > 0 {
+	if left >= m.policy.RelaxAbove && m.policy.RelaxAbove > 0 && m.spared(s, goal) {
 		st.Steps = []Step{
 			{Action: RelaxDurability, On: s.Instance, Flavor: flavor, MayFail: true, Why: "the drain is what clients wait for"},
 			wait, m.restore(s),
@@ -316,6 +314,16 @@ func (m *maker) drain(s *topology.Instance, goal topology.GTIDSet) Stage {
 		st.Steps = append(st.Steps, m.owed(s)...)
 	}
 	return st
+}
+
+// spared reports whether another replica within reach holds all that s is to apply: while s is not durable, its crash must not lose the only copy.
+func (m *maker) spared(s *topology.Instance, goal topology.GTIDSet) bool {
+	for _, r := range m.followers() {
+		if r != s && m.canBeHelped(r) && r.Facts.Received().Contains(goal) {
+			return true
+		}
+	}
+	return false
 }
 
 // drainTimeout bounds a drain: five milliseconds a transaction is far slower than any applier seen, and a drain that stalls is given up long before.
@@ -342,7 +350,8 @@ func (m *maker) repoint(siblings []*topology.Instance, s *topology.Instance, hol
 		if ok, _ := r.Facts.Version.MayReplicateFrom(s.Facts.Version); !ok {
 			continue
 		}
-		if ahead := r.Facts.Received().Subtract(m.errant(r)).Subtract(holds); !ahead.IsEmpty() {
+		// Who already hangs below s by somebody else may have read more from it than we have seen of it.
+		if ahead := r.Facts.Received().Subtract(m.errant(r)).Subtract(holds); !ahead.IsEmpty() && !m.isBelow(r, s) {
 			st.Steps = append(st.Steps, Step{Action: Quarantine, On: r.Instance, GTIDs: ahead, MayFail: true,
 				Why: fmt.Sprintf("it holds %d transactions that %s does not have: %s", ahead.Count(), s.Instance, ahead)})
 			continue
@@ -361,7 +370,8 @@ func (m *maker) repoint(siblings []*topology.Instance, s *topology.Instance, hol
 
 // stuck counts the received transactions that keep a delayed MariaDB replica where it is: they cannot be applied in time and would be dropped.
 func (m *maker) stuck(r *topology.Instance) uint64 {
-	if c, _ := r.Facts.Default(); c.Delay == 0 || !r.Facts.Version.IsMariaDB() {
+	move := Step{Action: PointAt}
+	if c, _ := r.Facts.Default(); c.Delay < move.deadline() || !r.Facts.Version.IsMariaDB() {
 		return 0
 	}
 	return m.unapplied(r).Count()

@@ -38,12 +38,16 @@ func (m *maker) finish() (Plan, error) {
 	return m.bringAlong(plan, siblings, s), nil
 }
 
-// fenceOld closes the old primary where it is back, or was opened again behind our back: two must not take writes.
+// fenceOld closes the old primary, and everybody deposed before it, where one is back or was opened again behind our back: two must not take
+// writes, and nobody else looks after it while this recovery is open.
 func (m *maker) fenceOld() Stage {
 	st := Stage{Phase: PhaseFence}
-	if _, lost := m.goal.Lost[m.goal.Failed]; !lost && m.failed.Up() && m.failed.Writable() {
-		st.Steps = append(st.Steps, Step{Action: Fence, On: m.goal.Failed, Flavor: m.failed.Facts.Version.Flavor, KillClients: true, MayFail: true,
-			Why: fmt.Sprintf("%s is agreed on as the primary", m.goal.Successor)})
+	for _, i := range m.cluster.Members {
+		_, lost := m.goal.Lost[i.Instance]
+		if (i == m.failed || i.Deposed) && i.Instance != m.goal.Successor && !lost && i.Up() && i.Writable() {
+			st.Steps = append(st.Steps, Step{Action: Fence, On: i.Instance, Flavor: i.Facts.Version.Flavor, KillClients: true, MayFail: true,
+				Why: fmt.Sprintf("%s is agreed on as the primary", m.goal.Successor)})
+		}
 	}
 	return st
 }
@@ -82,12 +86,31 @@ func (m *maker) bringAlong(plan Plan, siblings []*topology.Instance, s *topology
 			return plan
 		}
 	}
-	if st := m.quarantine(); len(st.Steps) > 0 {
+	for _, r := range siblings {
+		if _, lost := m.goal.Lost[r.Instance]; lost || r.Up() || r.Quarantined {
+			continue
+		}
+		text := fmt.Sprintf("it still follows %s and is out of reach (%s)", orNobody(r.Source), r.Agreed)
+		if !r.Down {
+			plan.Waiting, plan.WaitingFor = text, r.Instance
+			return plan
+		}
+		st.Steps = append(st.Steps, Step{Action: Quarantine, On: r.Instance, Why: text, MayFail: true})
+	}
+	st.Phase, st.Steps = PhaseVerify, append(st.Steps, m.quarantine().Steps...)
+	if len(st.Steps) > 0 {
 		plan.Stages = append(plan.Stages, st)
 		return plan
 	}
 	plan.Complete = true
 	return plan
+}
+
+func orNobody(id topology.InstanceID) string {
+	if id == "" {
+		return "nobody"
+	}
+	return string(id)
 }
 
 // expected are those below the successor whom this recovery has brought there.

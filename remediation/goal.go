@@ -42,6 +42,8 @@ type Goal struct {
 	Region       string                `json:"region,omitempty"`
 	Followers    []topology.InstanceID `json:"followers,omitempty"` // its direct replicas when the recovery opened
 
+	Closed bool `json:"closed,omitempty"` // it refused writes already, so that giving up does not open it
+
 	// Durable is how durable each follower was: a leader that takes over in the middle of a drain finds it relaxed and cannot see what it was.
 	Durable map[topology.InstanceID]Durability `json:"durable,omitempty"`
 
@@ -113,7 +115,7 @@ func (g Goal) Remember(snap *topology.Snapshot) Goal {
 	g.LastPosition, g.LastSeen, g.PrimaryUUID = i.Facts.Executed, i.Facts.At, i.Facts.ServerUUID
 	g.DataCenter, g.Region, g.From = i.Facts.DataCenter, i.Facts.Region, i.Source
 	g.Followers = slices.Clone(i.Direct)
-	g.SemiSyncWait = promised(&i.Facts)
+	g.SemiSyncWait, g.Closed = promised(&i.Facts), i.Known() && !i.Writable()
 	g.Durable = make(map[topology.InstanceID]Durability, len(i.Direct))
 	for _, id := range i.Direct {
 		if r := snap.Instance(id); r != nil && r.Known() {

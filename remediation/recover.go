@@ -110,6 +110,7 @@ func (r *run) round(ctx context.Context) (Result, bool) {
 	case err != nil:
 		return r.refused(err)
 	case plan.Complete:
+		r.recall(snap)
 		return r.end(), true
 	case len(plan.Stages) == 0:
 		return r.wait(ctx, plan)
@@ -131,6 +132,17 @@ func (r *run) takeUp(plan Plan) {
 		r.Goal.Abort, r.Goal.Successor, r.outcome, r.text, r.refusal = false, plan.Successor, "", goalHolds, nil
 	case r.Goal.Successor == "":
 		r.Goal.Successor = plan.Goal.Successor
+	}
+}
+
+// recall adds those whom this recovery left behind before it was taken up.
+func (r *run) recall(snap *topology.Snapshot) {
+	since := snap.Intents.Open[r.Goal.Cluster].Since
+	for _, id := range append(slices.Clone(r.Goal.Followers), r.Goal.Failed) {
+		q, quarantined := snap.Intents.Quarantined[id]
+		if _, known := r.Goal.Lost[id]; quarantined && !known && !since.IsZero() && !q.Since.Before(since) {
+			r.Goal.Lost[id] = q.Reason
+		}
 	}
 }
 

@@ -19,8 +19,9 @@ func (m *maker) putInOrder(plan Plan, first ...Stage) Plan {
 	}
 	for _, r := range m.followers() {
 		c, _ := r.Facts.Default()
-		if _, lost := m.goal.Lost[r.Instance]; !lost && !r.Up() && !r.Quarantined && m.stoppedHere(c) {
-			plan.Waiting, plan.WaitingFor = fmt.Sprintf("the receiver of %s was stopped, and %s is %s", r.Instance, r.Instance, r.Agreed), r.Instance
+		_, lost := m.goal.Lost[r.Instance]
+		if maybeStopped := m.stoppedHere(c) || !r.Known(); maybeStopped && !lost && !r.Up() && !r.Quarantined {
+			plan.Waiting, plan.WaitingFor = fmt.Sprintf("its receiver may have been stopped, and it is out of reach (%s)", r.Agreed), r.Instance
 			return plan
 		}
 	}

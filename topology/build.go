@@ -42,7 +42,7 @@ func Build(in Input) *Snapshot {
 		s.Clusters = append(s.Clusters, s.arrange(group))
 	}
 	slices.SortFunc(s.Clusters, func(a, b *Cluster) int { return cmp.Compare(a.Name, b.Name) })
-	s.index()
+	s.index(len(ids))
 	return s
 }
 
@@ -60,12 +60,13 @@ func (i *Instance) follow(source *Instance) {
 	}
 }
 
-// index notes where every cluster and every instance is.
-func (s *Snapshot) index() {
+// index notes where every cluster and every instance is, and sums them up.
+func (s *Snapshot) index(instances int) {
 	s.clusters = make(map[string]int, len(s.Clusters))
-	s.places = make(map[InstanceID]place)
+	s.places = make(map[InstanceID]place, instances)
 	for n, c := range s.Clusters {
 		s.clusters[c.Name] = n
+		s.tally.add(n, c)
 		for m, i := range c.slots {
 			s.places[i.Instance] = place{n, m}
 		}
@@ -101,10 +102,12 @@ func (s *Snapshot) With(in Input, sameIntents bool) *Snapshot {
 	}
 	// What says where instances are is shared: it changes only with the shape.
 	next.Clusters, next.clusters, next.places, next.hosts = slices.Clone(s.Clusters), s.clusters, s.places, s.hosts
+	next.tally = s.tally
 	votes := votesByInstance(in.Votes)
 	for n, observations := range touched {
 		old := s.Clusters[n]
 		next.Clusters[n] = next.refresh(old, observations, votes)
+		next.tally = next.tally.replaced(n, old, next.Clusters[n])
 		if !old.Named && next.Clusters[n].Primary != old.Primary {
 			return s.rebuilt(in) // a provisional name is its primary's
 		}
@@ -179,7 +182,7 @@ func changedVotes(old, young []Vote) []Vote {
 // instance judges one observation by itself: everything that needs no neighbour.
 func (s *Snapshot) instance(o *Observation, votes []Vote) *Instance {
 	i := &Instance{Observation: *o}
-	if c, ok := o.Facts.Default(); ok {
+	if c := o.Facts.DefaultChannel(); c != nil {
 		i.Source = c.Source
 	}
 	i.Agreed, i.Down = s.agree(o, votes)

@@ -92,7 +92,10 @@ func (id InstanceID) Host() string {
 	if i := strings.LastIndexByte(s, ':'); i >= 0 {
 		s = s[:i]
 	}
-	return strings.Trim(s, "[]")
+	if s != "" && s[0] == '[' {
+		return strings.Trim(s, "[]")
+	}
+	return s
 }
 
 // Port returns the port, or 0 for the zero InstanceID.

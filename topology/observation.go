@@ -121,15 +121,23 @@ type Vote struct {
 
 // Default returns the channel Baton judges and repairs: the default one, or the only one. The second result is false where there is none.
 func (f *Facts) Default() (Channel, bool) {
-	for _, c := range f.Channels {
-		if c.Name == "" {
-			return c, true
+	if c := f.DefaultChannel(); c != nil {
+		return *c, true
+	}
+	return Channel{}, false
+}
+
+// DefaultChannel is Default without the copy: it returns nil where there is none, and what it returns must not be changed.
+func (f *Facts) DefaultChannel() *Channel {
+	for n := range f.Channels {
+		if f.Channels[n].Name == "" {
+			return &f.Channels[n]
 		}
 	}
 	if len(f.Channels) == 1 {
-		return f.Channels[0], true
+		return &f.Channels[0]
 	}
-	return Channel{}, false
+	return nil
 }
 
 // Received is all that the instance holds, applied or not: Retrieved ∪ Executed.

@@ -117,6 +117,7 @@ type Snapshot struct {
 
 	votes    []Vote
 	hosts    int
+	tally    tally
 	clusters map[string]int       // place in Clusters
 	places   map[InstanceID]place // of every instance
 }
@@ -153,6 +154,56 @@ func (s *Snapshot) ClusterOf(id InstanceID) *Cluster {
 
 // Len returns the number of instances.
 func (s *Snapshot) Len() int { return len(s.places) }
+
+// tally sums up clusters, so that whoever asks about the fleet need not look at all of it after every change of one.
+type tally struct {
+	clusters  int   // in which somebody answers or fails
+	answering int   // instances
+	failing   []int // clusters in which somebody fails, in order
+}
+
+func (t *tally) add(n int, c *Cluster) {
+	t.answering += c.Answering
+	if c.Answering+c.Failing > 0 {
+		t.clusters++
+	}
+	if c.Failing > 0 {
+		t.failing = append(t.failing, n)
+	}
+}
+
+// replaced returns the tally after one cluster has taken the place of another.
+func (t tally) replaced(n int, old, young *Cluster) tally {
+	t.answering += young.Answering - old.Answering
+	for c, by := range map[*Cluster]int{old: -1, young: 1} {
+		if c.Answering+c.Failing > 0 {
+			t.clusters += by
+		}
+	}
+	if (old.Failing > 0) != (young.Failing > 0) {
+		t.failing = slices.DeleteFunc(slices.Clone(t.failing), func(m int) bool { return m == n })
+		if young.Failing > 0 {
+			at, _ := slices.BinarySearch(t.failing, n)
+			t.failing = slices.Insert(t.failing, at, n)
+		}
+		if len(t.failing) == 0 {
+			t.failing = nil
+		}
+	}
+	return t
+}
+
+// Answering returns the number of clusters in which an instance answers or fails that nobody asked to ignore, and of such instances that answer.
+func (s *Snapshot) Answering() (clusters, instances int) { return s.tally.clusters, s.tally.answering }
+
+// Failing returns the clusters, by name, in which this node cannot reach an instance that nobody asked to ignore.
+func (s *Snapshot) Failing() []*Cluster {
+	failing := make([]*Cluster, len(s.tally.failing))
+	for n, at := range s.tally.failing {
+		failing[n] = s.Clusters[at]
+	}
+	return failing
+}
 
 // Hosts returns the number of hosts that the instances are on.
 func (s *Snapshot) Hosts() int { return s.hosts }
@@ -193,8 +244,8 @@ func (s *Snapshot) Testimony(replica *Instance) Testimony {
 	if !replica.Up() {
 		return TestimonyUnknown
 	}
-	c, ok := replica.Facts.Default()
-	if !ok || c.Receiver == ReceiverUnknown {
+	c := replica.Facts.DefaultChannel()
+	if c == nil || c.Receiver == ReceiverUnknown {
 		return TestimonyUnknown
 	}
 	source := replica.source
@@ -227,8 +278,8 @@ func (s *Snapshot) Testimony(replica *Instance) Testimony {
 // CutOff reports whether an up replica cannot connect to its source, no matter since when. Unlike the testimony that it lost its source, this may
 // be an old story: it says something of the replica's link, and nothing of the source.
 func (s *Snapshot) CutOff(replica *Instance) bool {
-	c, ok := replica.Facts.Default()
-	if !ok || !replica.Up() {
+	c := replica.Facts.DefaultChannel()
+	if c == nil || !replica.Up() {
 		return false
 	}
 	broken := connectionErrors[c.ReceiverErrno]
@@ -244,7 +295,7 @@ func (s *Snapshot) CutOff(replica *Instance) bool {
 // receives reports whether a connected receiver has heard from its source recently enough. While the source fails to answer us, recently is
 // after the failure began and a moment ago: what was on its way until then is no sign of life. A connection made since then is one, for as long
 // as a silent one would be believed.
-func (s *Snapshot) receives(replica *Instance, c Channel, source *Instance) bool {
+func (s *Snapshot) receives(replica *Instance, c *Channel, source *Instance) bool {
 	fresh := s.freshness(replica)
 	if source == nil || source.Failures == 0 {
 		return s.At.Sub(c.HeardAt) <= fresh

@@ -1,9 +1,13 @@
 package topology
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
+
+// patience is what the tables below assume, so that they do not change with the defaults.
+const patience = "baton down_after=2 stale_after=30s fresh_for=10s lost_after=500ms slack=5s settle=250ms\n"
 
 // TestTestimony is the table of what a replica can say: db1 does not answer since 10 s unless the text says otherwise.
 func TestTestimony(t *testing.T) {
@@ -42,7 +46,7 @@ func TestTestimony(t *testing.T) {
 		{"answered long ago", "down", "attempted=31s receiver=connecting", TestimonyUnknown, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := Build(mustParse(t, "cluster shop\ndb1 "+c.source+"\n  db2 "+c.replica+"\n"))
+			s := Build(mustParse(t, patience+"cluster shop\ndb1 "+c.source+"\n  db2 "+c.replica+"\n"))
 			replica := s.Instance("db2:3306")
 			if got := s.Testimony(replica); got != c.want {
 				t.Errorf("%s: %s, want %s", c.replica, got, c.want)
@@ -65,7 +69,7 @@ func TestErrorsThatAreNoWitness(t *testing.T) {
 		"2002": TestimonyLostIt, "2003": TestimonyLostIt, "2005": TestimonyLostIt, "2006": TestimonyLostIt, "2013": TestimonyLostIt, "2026": TestimonyLostIt,
 		"1045": TestimonyMute, "1129": TestimonyMute, "1130": TestimonyMute, "1236": TestimonyMute, "1593": TestimonyMute, "13117": TestimonyMute, "1040": TestimonyMute,
 	} {
-		s := Build(mustParse(t, "cluster shop\ndb1 down\n  db2 receiver=stopped receiver_errno="+errno+"\n"))
+		s := Build(mustParse(t, patience+"cluster shop\ndb1 down\n  db2 receiver=stopped receiver_errno="+errno+"\n"))
 		if got := s.Testimony(s.Instance("db2:3306")); got != want {
 			t.Errorf("%s: %s, want %s", errno, got, want)
 		}
@@ -110,9 +114,9 @@ func TestAgreement(t *testing.T) {
 		{"a tie of four", "4", "down", []string{"n2 down", "n3 up", "n4 up"}, ReachUnknown, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			text := "baton nodes=" + c.nodes + "\ncluster shop\ndb1 " + c.own + "\n"
+			text := strings.TrimSpace(patience) + " nodes=" + c.nodes + "\ncluster shop\ndb1 " + c.own + "\n"
 			for _, v := range c.votes {
-				node, rest, _ := cutSpace(v)
+				node, rest, _ := strings.Cut(v, " ")
 				text += "vote " + node + " db1 " + rest + "\n"
 			}
 			i := Build(mustParse(t, text)).Instance("db1:3306")
@@ -121,15 +125,6 @@ func TestAgreement(t *testing.T) {
 			}
 		})
 	}
-}
-
-func cutSpace(s string) (string, string, bool) {
-	for n := range s {
-		if s[n] == ' ' {
-			return s[:n], s[n+1:], true
-		}
-	}
-	return s, "", false
 }
 
 func TestHereIsThisNodeAlone(t *testing.T) {

@@ -131,9 +131,10 @@ func (c changing) fixture(t *testing.T) *fixture {
 // TestDryRunAnywhere is the reason why arguments are permuted: wherever --dry-run stands, nothing is changed.
 func TestDryRunAnywhere(t *testing.T) {
 	for _, c := range changingCommands() {
+		f := c.fixture(t)
 		for where, args := range c.placements([]string{"--dry-run"}) {
 			t.Run(c.command+" "+where, func(t *testing.T) {
-				f := c.fixture(t)
+				f.t = t
 				changed := len(f.service.Changed())
 				r := f.baton(args...).wantCode(t, 0)
 				if got := f.changes(); len(got) != 0 {

@@ -21,6 +21,7 @@ type terminal struct {
 	out, err io.Writer
 	asks     bool // a person is there to answer questions
 	live     bool // out is a screen, whose lines can be written again
+	width    int  // of the screen; 0 is not known
 	color    bool
 	now      func() time.Time
 }
@@ -28,6 +29,9 @@ type terminal struct {
 // run is the program without the process around it. It returns the exit code.
 func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	t := &terminal{in: in, out: out, err: errOut, asks: isTerminal(in) && isTerminal(errOut), live: isTerminal(out), now: time.Now}
+	if f, ok := out.(*os.File); ok && t.live {
+		t.width, _, _ = term.GetSize(int(f.Fd())) // not known is 0
+	}
 	t.color = t.live && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

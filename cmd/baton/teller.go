@@ -47,6 +47,9 @@ func (t *teller) progress(key string, p api.Progress) {
 	t.began[key] = p
 	switch {
 	case t.live:
+		if runes := []rune(line); t.width > 0 && len(runes) >= t.width {
+			line = string(runes[:t.width-1]) // a line that wraps could not be taken back
+		}
 		t.printf("\r\x1b[K%s", line)
 		t.open = true
 	case !told || p.Sofar*10/p.Total > last.Sofar*10/max(last.Total, 1):

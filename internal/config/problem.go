@@ -13,7 +13,7 @@ type Problem struct {
 	Path string // of the key, such as "clusters[0].match[1]"; "" for the file as a whole
 	Text string // what is wrong, and what to do about it
 	File string // "" where the configuration is not from a file
-	Line int // 0 where there is none, as for what is missing
+	Line int    // 0 where there is none, as for what is missing
 }
 
 // Error puts the key first: it is what a person looks for.

@@ -15,7 +15,7 @@ func (f *Fleet) kill(s *server) {
 }
 
 // Restart starts a killed server. Crash recovery keeps what was in the binary log: also what waited for an acknowledgement that never came. What
-// was applied while durability was relaxed is gone.
+// was applied while durability was relaxed is gone. Replicas come up read-only, whatever they were before, as it is good practice to configure.
 func (f *Fleet) Restart(id topology.InstanceID) { f.with(id, (*Fleet).restart) }
 
 func (f *Fleet) restart(s *server) {
@@ -35,7 +35,7 @@ func (f *Fleet) restart(s *server) {
 		s.commit(c.t)
 	}
 	s.alive, s.waiting, s.durability = true, nil, s.kept
-	s.readOnly, s.superReadOnly, s.fenced = s.StartsReadOnly, false, false
+	s.readOnly, s.superReadOnly, s.fenced = s.StartsReadOnly || s.source != "", false, false
 	s.receiver.on, s.receiver.errno, s.receiver.next = s.source != "", 0, f.at
 	s.applier.on, s.applier.errno = s.source != "", 0
 	s.stopped = false

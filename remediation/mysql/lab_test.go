@@ -232,6 +232,17 @@ func (f *fleet) eventually(s *lab.Server, query, want string) {
 	f.Fatalf("%s: %s = %q, want %q", s, query, got, want)
 }
 
+// eventuallySame waits until two servers hold the same rows.
+func (f *fleet) eventuallySame(a, b *lab.Server) {
+	f.Helper()
+	ctx := f.within(20 * time.Second)
+	for f.value(a, countRows) != f.value(b, countRows) {
+		if ctx.Err() != nil {
+			f.Fatalf("%s holds %s rows and %s holds %s", a, f.value(a, countRows), b, f.value(b, countRows))
+		}
+	}
+}
+
 // state is what the Actor itself reads.
 func (f *fleet) state(s *lab.Server) state {
 	f.Helper()

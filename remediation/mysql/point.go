@@ -38,28 +38,26 @@ func (a *Actor) pointAt(ctx context.Context, s *session, step remediation.Step) 
 
 // pointsAt reports whether nothing is left to do.
 func (s *session) pointsAt(st *state, step remediation.Step) bool {
-	return st.replicates() && st.source == step.Source && (st.byGTID || !s.mariaDB) && (!step.SemiSync || on(st.semiSync[s.semiSync.replica]))
+	before, after, err := s.acknowledge(st, step)
+	return st.replicates() && st.source == step.Source && (st.byGTID || !s.mariaDB) && err == nil && len(before)+len(after) == 0
 }
 
-// acknowledge returns the statements that make the instance acknowledge, as soon as its receiver is started.
-func (s *session) acknowledge(st *state, step remediation.Step) ([]string, error) {
+// acknowledge returns what makes the instance acknowledge and wait for no acknowledgements itself: the statements before and after its receiver is
+// started. Switching a MySQL source off can take a second, and until the receiver is connected the commits of the new primary may wait for it.
+func (s *session) acknowledge(st *state, step remediation.Step) (before, after []string, err error) {
 	if !step.SemiSync {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if s.semiSync.replica == "" {
-		return nil, errors.New("it must acknowledge, and the plugin for semi-synchronous replicas is not installed")
+		return nil, nil, errors.New("it must acknowledge, and the plugin for semi-synchronous replicas is not installed")
 	}
-	var list []string
 	if !on(st.semiSync[s.semiSync.replica]) {
-		list = append(list, s.semiSync.replica+"=1")
+		before = []string{assignments([]string{s.semiSync.replica + "=1"})}
 	}
 	if on(st.semiSync[s.semiSync.source]) {
-		list = append(list, s.semiSync.source+"=0")
+		after = []string{assignments([]string{s.semiSync.source + "=0"})}
 	}
-	if len(list) == 0 {
-		return nil, nil
-	}
-	return []string{assignments(list)}, nil
+	return before, after, nil
 }
 
 func (s *session) options(source topology.InstanceID, more ...string) string {
@@ -72,7 +70,7 @@ func (s *session) options(source topology.InstanceID, more ...string) string {
 
 // resume starts what does not run on a channel that points where it should. A receiver takes notice of semi-sync when it connects.
 func (s *session) resume(ctx context.Context, st *state, step remediation.Step) error {
-	batch, err := s.acknowledge(st, step)
+	batch, after, err := s.acknowledge(st, step)
 	if err != nil {
 		return err
 	}
@@ -92,14 +90,14 @@ func (s *session) resume(ctx context.Context, st *state, step remediation.Step) 
 		}
 		batch = append(batch, s.on(s.stopReceiver))
 	}
-	_, err = s.change(ctx, append(batch, s.on(s.start))...)
+	_, err = s.change(ctx, append(append(batch, s.on(s.start)), after...)...)
 	return err
 }
 
 // move changes the source of a MySQL replica that finds its place by GTIDs. Only the receiver is stopped: as long as the applier runs, the server
 // keeps what has been received.
 func (s *session) move(ctx context.Context, st *state, step remediation.Step) error {
-	batch, err := s.acknowledge(st, step)
+	batch, after, err := s.acknowledge(st, step)
 	if err != nil {
 		return err
 	}
@@ -116,7 +114,7 @@ func (s *session) move(ctx context.Context, st *state, step remediation.Step) er
 		batch = append(batch, keepsRelayLogs(s.channel))
 	}
 	batch = append(batch, s.on(s.options(step.Source)), s.on(s.start))
-	_, err = s.change(ctx, batch...)
+	_, err = s.change(ctx, append(batch, after...)...)
 	if s.inline && refusedInline(err) {
 		s.inline = errno(err) == 1772
 		return s.notMoved(ctx, st, &NotAppliedError{Reason: "its applier does not run, or whether it does cannot be seen"})
@@ -151,7 +149,7 @@ func (s *session) notMoved(ctx context.Context, before *state, err error) error 
 // moveDrained changes the source of a replica whose server drops what has been received, whatever it is told: MariaDB, and MySQL as long as it does
 // not find its place by GTIDs. So all of it is applied first.
 func (a *Actor) moveDrained(ctx context.Context, s *session, st *state, step remediation.Step) error {
-	batch, err := s.acknowledge(st, step)
+	batch, after, err := s.acknowledge(st, step)
 	if err != nil {
 		return err
 	}
@@ -169,7 +167,7 @@ func (a *Actor) moveDrained(ctx context.Context, s *session, st *state, step rem
 		batch = append(batch, adoptPosition(st))
 	}
 	batch = append(batch, s.on(s.options(step.Source, s.autoPosition)), s.on(s.start))
-	if _, err = s.change(ctx, batch...); err == nil || s.broken {
+	if _, err = s.change(ctx, append(batch, after...)...); err == nil || s.broken {
 		return err
 	}
 	if _, again := s.change(ctx, s.on(s.start)); again != nil { // nothing is left that this could drop
@@ -215,7 +213,7 @@ func (a *Actor) demote(ctx context.Context, s *session, st *state, step remediat
 	if err != nil {
 		return err
 	}
-	batch, err := s.acknowledge(st, step)
+	batch, after, err := s.acknowledge(st, step)
 	if err != nil {
 		return err
 	}
@@ -228,6 +226,6 @@ func (a *Actor) demote(ctx context.Context, s *session, st *state, step remediat
 	}
 	options := append([]string{s.option + "USER=" + quote(account.user), s.option + "PASSWORD=" + quote(account.secret), s.autoPosition}, account.options...)
 	batch = append(batch, s.on(s.options(step.Source, options...)), s.on(s.start))
-	_, err = s.change(ctx, batch...)
+	_, err = s.change(ctx, append(batch, after...)...)
 	return withhold(err, account.secret)
 }

@@ -65,9 +65,13 @@ func restartReceiver(ctx context.Context, s *session, _ remediation.Step) error 
 			return err
 		}
 	}
+	before := []string{s.on(s.stopReceiver)}
+	if s.mariaDB {
+		before = append(killReceiver(), before...)
+	}
 	back := "SET GLOBAL " + s.netTimeout + "=IFNULL(@baton_net_timeout, @@GLOBAL." + s.netTimeout + ")"
-	_, err := s.change(ctx, s.on(s.stopReceiver), "SET @baton_net_timeout=@@GLOBAL."+s.netTimeout, "SET GLOBAL "+s.netTimeout+"=1",
-		s.on(s.startReceiver), "DO SLEEP(0.05)", back)
+	_, err := s.change(ctx, append(before, "SET @baton_net_timeout=@@GLOBAL."+s.netTimeout, "SET GLOBAL "+s.netTimeout+"=1",
+		s.on(s.startReceiver), "DO SLEEP(0.05)", back)...)
 	if err != nil {
 		_, undone := s.change(ctx, back)
 		err = errors.Join(err, undone)
@@ -76,4 +80,15 @@ func restartReceiver(ctx context.Context, s *session, _ remediation.Step) error 
 		return fmt.Errorf("%w (%w)", errNoChannel, err)
 	}
 	return err
+}
+
+// killReceiver ends the receiver of a MariaDB replica like a stop does, but at once: a receiver that waits for a word of a source that hangs needs
+// two seconds to notice a stop, and none for a kill that comes before it. Where there are several receivers none is killed, for the list of
+// connections does not say whose they are.
+func killReceiver() []string {
+	return []string{
+		"SET @baton_receiver=(SELECT IF(COUNT(*)=1, MAX(id), NULL) FROM information_schema.processlist WHERE command='Slave_IO')",
+		"EXECUTE IMMEDIATE IF(@baton_receiver IS NULL, 'DO 0', CONCAT('KILL ', @baton_receiver))",
+		"DO SLEEP(0.02)",
+	}
 }
