@@ -198,7 +198,11 @@ var (
 	isNotReformed = cond("does not follow the primary of its cluster, or is writable", func(s Subject) bool {
 		return !s.followsLeader() || s.Instance.Writable()
 	})
-	goesAstray   = cond("does not follow the primary of its cluster, not even through others", func(s Subject) bool { return !s.followsLeader() })
+	// Only the top of a branch that went astray: what hangs below it is where it belongs.
+	followsStray = cond("follows an instance that follows nobody, or only its own replicas, and does not lead the cluster", func(s Subject) bool {
+		source := s.source()
+		return source != nil && source != s.leader() && (source.Following() == nil || source.Role == topology.RoleCoPrimary && !s.followsLeader())
+	})
 	isNotInDoubt = cond("is not quarantined", func(s Subject) bool { return !s.Instance.Quarantined })
 )
 

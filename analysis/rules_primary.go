@@ -5,7 +5,7 @@ import "time"
 // Rules about primaries that do not answer. Between them they cover every case of a primary that is down, so that none stays silent.
 
 // consequences are the findings on direct replicas that a source which cannot be reached brings with it.
-var consequences = []*Rule{FirstTierReplicaFailingToConnectToPrimary, ReceiverBroken, LaggingReplica}
+var consequences = []*Rule{ReceiverBroken, LaggingReplica}
 
 var (
 	// DeadPrimaryWithoutReplicas cannot be repaired: there is nobody to promote.
@@ -111,7 +111,7 @@ var (
 			"Check the network between Baton and the primary.",
 		Severity:     Critical,
 		When:         []Condition{isPrimary, isUnreachable, isUnprovenPrimary},
-		MasksBelow:   consequences,
+		MasksBelow:   []*Rule{FirstTierReplicaFailingToConnectToPrimary, ReceiverBroken, LaggingReplica},
 		Recovery:     RecoveryReprobe,
 		Why:          whyUnreachable,
 		Orchestrator: "UnreachableMaster",

@@ -12,7 +12,7 @@ var (
 		Advice:   "It rejoins where that is safe. Otherwise compare its transactions with the primary's, and rebuild it.",
 		Severity: Warning,
 		When:     []Condition{isQuarantined, isUp},
-		Masks:    []*Rule{WrongSource, FirstTierReplicaFailingToConnectToPrimary, ReceiverStopped, ReceiverBroken, ApplierStopped, ApplierBroken, LaggingReplica},
+		Masks:    []*Rule{FirstTierReplicaFailingToConnectToPrimary, ReceiverStopped, ReceiverBroken, ApplierStopped, ApplierBroken, LaggingReplica},
 		Recovery: RecoveryRejoin,
 		Why:      whyQuarantined,
 	}
@@ -23,7 +23,7 @@ var (
 		Summary:  "A replica follows something that does not lead to the primary agreed on last.",
 		Advice:   "It is pointed at the primary, unless automation is held back. It was probably down, or overlooked, when the primary changed.",
 		Severity: Warning, For: 10 * time.Second,
-		When:     []Condition{isReplicaOrSource, isUp, leaderAgreed, goesAstray, isNotDeposed, isNotInDoubt, noRecoveryOpen},
+		When:     []Condition{isReplicaOrSource, isUp, leaderAgreed, followsStray, isNotDeposed, isNotInDoubt, noRecoveryOpen},
 		Masks:    []*Rule{FirstTierReplicaFailingToConnectToPrimary, ReceiverStopped, ReceiverBroken, LaggingReplica},
 		Recovery: RecoveryRepoint,
 		Why:      whyWrites,

@@ -28,7 +28,7 @@ var (
 		Severity: Critical,
 		When:     []Condition{isDeposed, isUp, isNotReformed},
 		Masks: []*Rule{
-			PrimaryNotWritable, AllIntermediateSourceReplicasFailingToConnectOrDead, ReplicaLostInRecovery, WritableReplica, ReceiverStopped, ReceiverBroken,
+			AllIntermediateSourceReplicasFailingToConnectOrDead, ReplicaLostInRecovery, WritableReplica, ReceiverStopped, ReceiverBroken,
 			ApplierStopped,
 		},
 		Recovery: RecoveryFence,

@@ -197,3 +197,40 @@ func TestEveryConditionMatters(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryMaskMatters demands that each mask hides something in some scenario: a mask that cannot is a misunderstanding.
+func TestEveryMaskMatters(t *testing.T) {
+	type pair struct{ by, masked string }
+	seen := make(map[pair]bool)
+	for _, s := range scenarios(t) {
+		snap := s.snapshot()
+		found := s.evaluate()
+		for _, f := range found {
+			r := Find(Table, f.Rule)
+			for _, g := range found {
+				switch m := Find(Table, g.Rule); {
+				case !g.Masked():
+				case g.Instance == f.Instance:
+					seen[pair{r.Name, m.Name}] = seen[pair{r.Name, m.Name}] || slices.Contains(r.Masks, m)
+				case r.Scope == ScopeInstance && slices.Contains(snap.Instance(f.Instance).Direct, g.Instance):
+					seen[pair{r.Name, "below " + m.Name}] = true
+				}
+			}
+		}
+	}
+	for _, r := range Table {
+		for _, m := range r.Masks {
+			if r.Scope == ScopeInstance && !seen[pair{r.Name, m.Name}] {
+				t.Errorf("%s masks %s in no scenario", r.Name, m.Name)
+			}
+		}
+		for _, m := range r.MasksBelow {
+			if !seen[pair{r.Name, "below " + m.Name}] {
+				t.Errorf("%s masks %s below it in no scenario", r.Name, m.Name)
+			}
+		}
+	}
+	if !seen[pair{"ObserverIsolated", "FailureStorm"}] {
+		t.Error("ObserverIsolated masks FailureStorm in no scenario")
+	}
+}

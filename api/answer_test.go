@@ -199,7 +199,7 @@ func TestProgressBreaksOff(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	stop := errors.New("enough")
-	f.service.Held <- struct{}{}
+	close(f.service.Held)
 	if err := f.Progress(t.Context(), started.ID, func(api.Progress) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("the watcher's own error became %v", err)
 	}

@@ -21,8 +21,9 @@ type Access struct {
 	// Credentials returns the account. It is called for every new connection, so that a password can be rotated.
 	Credentials func() (user, password string)
 
-	// TLS encrypts connections; nil means plain text.
-	TLS *tls.Config
+	// TLS encrypts connections; nil means plain text. With PlaintextAllowed a server that offers no TLS is spoken to without.
+	TLS              *tls.Config
+	PlaintextAllowed bool
 
 	// Dial opens network connections; nil means net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -107,7 +108,7 @@ func (a *Access) connect(ctx context.Context, id topology.InstanceID) (driver.Co
 	cfg := mysql.NewConfig()
 	cfg.User, cfg.Passwd = user, password
 	cfg.Net, cfg.Addr = "tcp", string(id)
-	cfg.TLS = a.TLS
+	cfg.TLS, cfg.AllowFallbackToPlaintext = a.TLS, a.PlaintextAllowed
 	cfg.MultiStatements = true
 	cfg.InterpolateParams = true
 	cfg.MaxAllowedPacket = maxPacket

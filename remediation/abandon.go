@@ -7,37 +7,76 @@ import (
 )
 
 // abandonTakeover opens the old primary again and puts the siblings back below it. Where the successor may be open already, or the old primary is
-// gone and the successor holds all of it, the only way is forward.
+// gone and the successor holds all of it, the only way is forward. As long as both are out of reach and one of them may live, there is nothing
+// better to do than to wait: whatever is opened could be the second.
 func (m *maker) abandonTakeover() (Plan, error) {
 	s := m.agreedOn()
-	plan := Plan{}
-	switch {
-	case s == nil:
-	case s.Up() && (s.Writable() || m.failed.Down):
+	if s != nil && s.Up() && (m.wasOpen(s) || m.failed.Down) {
 		m.goal.Successor = s.Instance
 		return m.finishTakeover()
-	case !s.Up() && !s.Down:
-		plan.Waiting = fmt.Sprintf("whether %s was opened is not known: it is %s", s.Instance, s.Agreed)
-		return plan, nil
-	case s.Down:
+	}
+	var waiting string
+	switch {
+	case s != nil && !s.Up() && !s.Down:
+		waiting = fmt.Sprintf("whether %s was opened is not known: it is %s", s.Instance, s.Agreed)
+	case s != nil && s.Down && m.heldUp(s) != "":
+		waiting = m.heldUp(s)
+	case m.failed.Down && !m.mayLive():
+		return m.replaceOld(s)
+	case !m.failed.Up():
+		waiting = fmt.Sprintf("%s, which must be open again, is %s", m.goal.Failed, m.failed.Agreed)
+	case s != nil && s.Down:
 		if ahead := m.aheadOfOld(); !ahead.IsEmpty() {
-			return plan, m.refuse(GateHoldsAll, "%s, agreed on as the primary, was open before it went down: %d transactions are not on %s: %s",
+			return Plan{}, m.refuse(GateHoldsAll, "%s, agreed on as the primary, was open before it went down: %d transactions are not on %s: %s",
 				s.Instance, ahead.Count(), m.goal.Failed, ahead)
 		}
-		if gone := m.witnesses(s); len(gone) > 0 && len(gone) >= m.goal.SemiSyncWait && m.goal.SemiSyncWait > 0 {
-			return plan, m.refuse(GateSemiSync, "%s, agreed on as the primary, may have been open before it went down, and what it promised may be only on %s, out of reach",
-				s.Instance, names(gone))
+	}
+	if waiting != "" {
+		return Plan{Waiting: waiting, Patient: true}, nil
+	}
+	return m.putInOrder(Plan{}, append(m.reopen(s), m.putBack())...), nil
+}
+
+// wasOpen reports whether a successor that is up is or has been the primary: it follows nobody, or somebody holds what the old primary never had.
+func (m *maker) wasOpen(s *topology.Instance) bool {
+	return s.Writable() || s.Source == "" || m.failed.Up() && !m.aheadOfOld().IsEmpty()
+}
+
+// replaceOld goes on with a takeover whose primary has gone down: that is a failover now. Until it may be done the old primary is waited for as
+// well, because it may be closed, and nobody else would open it when it is back.
+func (m *maker) replaceOld(s *topology.Instance) (Plan, error) {
+	m.goal.To = ""
+	if s != nil {
+		m.goal.Successor = s.Instance
+	}
+	plan, err := m.replace()
+	if err != nil {
+		plan.Waiting, plan.Patient = err.Error(), true
+	}
+	return plan, nil
+}
+
+// heldUp says why nobody else may be opened although the successor is down for us: who still receives from it, or who may hold what it promised.
+func (m *maker) heldUp(s *topology.Instance) string {
+	if text := m.successorHeld(); text != "" {
+		return text
+	}
+	if gone := m.witnesses(s); m.goal.SemiSyncWait > 0 && len(gone) >= m.goal.SemiSyncWait {
+		return fmt.Sprintf("%s, agreed on as the primary, may have been open before it went down, and what it promised may be only on %s, out of reach",
+			s.Instance, names(gone))
+	}
+	return ""
+}
+
+// mayLive reports whether a replica may still be connected to the old primary. Then it lives out of our reach, closed perhaps, and has to be opened
+// when it is back.
+func (m *maker) mayLive() bool {
+	for _, r := range m.followers() {
+		if t := m.snap.Testimony(r); r.Source == m.goal.Failed && (t == topology.TestimonyReceives || t == topology.TestimonySilent) {
+			return true
 		}
 	}
-	switch {
-	case m.failed.Down && s == nil: // that is a failover now, and the chain of replicas is valid as it is
-		plan.Complete = true
-		return plan, nil
-	case !m.failed.Up():
-		plan.Waiting = fmt.Sprintf("%s, which must be open again, is %s", m.goal.Failed, m.failed.Agreed)
-		return plan, nil
-	}
-	return m.putInOrder(plan, append(m.reopen(s), m.putBack())...), nil
+	return false
 }
 
 // agreedOn is who the ledger says is the primary in place of the old one, or nil.
@@ -83,13 +122,7 @@ func (m *maker) reopen(s *topology.Instance) []Stage {
 			Why: "the takeover was given up: an order to open it may still be on its way"}}})
 	}
 	if s != nil || m.failed.Deposed {
-		agree := Step{Action: AgreePrimary, On: m.goal.Failed, Why: "the takeover was given up"}
-		if s != nil && !s.Up() {
-			agree.Source = s.Instance // it may be open when it comes back
-		}
-		stages = append(stages, Stage{Phase: PhaseDecide, Steps: []Step{
-			{Action: Rejoined, On: m.goal.Failed, Why: "the takeover was given up: it is the primary as before"}, agree,
-		}})
+		stages = append(stages, m.agreeAgain(s))
 	}
 	if m.failed.Source != "" { // it follows the successor already
 		if drain := m.drain(m.failed, m.failed.Facts.Received()); len(drain.Steps) > 0 {
@@ -106,12 +139,23 @@ func (m *maker) reopen(s *topology.Instance) []Stage {
 	return stages
 }
 
+// agreeAgain makes the old primary the primary in the ledger again.
+func (m *maker) agreeAgain(s *topology.Instance) Stage {
+	agree := Step{Action: AgreePrimary, On: m.goal.Failed, Why: "the takeover was given up"}
+	if s != nil && !s.Up() {
+		agree.Source = s.Instance // it may be open when it comes back
+	}
+	return Stage{Phase: PhaseDecide, Steps: []Step{
+		{Action: Rejoined, On: m.goal.Failed, Why: "the takeover was given up: it is the primary as before"}, agree,
+	}}
+}
+
 // putBack lets everybody who followed the old primary when the takeover began follow it again.
 func (m *maker) putBack() Stage {
 	st := Stage{Phase: PhaseRestore}
 	for _, r := range m.followers() {
 		clean := m.failed.Facts.Executed.Contains(r.Facts.Received().Subtract(m.errant(r)))
-		if m.canBeHelped(r) && r.Source != m.goal.Failed && (r.Source != "" || clean) {
+		if m.canBeHelped(r) && !r.Deposed && r.Source != m.goal.Failed && (r.Source != "" || clean) {
 			step := m.pointAt(r, m.failed)
 			step.Why = "the takeover was given up"
 			st.Steps = append(st.Steps, step)

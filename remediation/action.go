@@ -158,6 +158,7 @@ type Plan struct {
 	Complete   bool                `json:"complete,omitempty"`    // the goal holds; nothing is left to do
 	Waiting    string              `json:"waiting,omitempty"`     // the goal does not hold yet, and all that can be done is to look again
 	WaitingFor topology.InstanceID `json:"waiting_for,omitempty"` // whom, where it can be given up
+	Patient    bool                `json:"patient,omitempty"`     // it is waited for longer: there is nothing better to do
 	AtRisk     topology.GTIDSet    `json:"at_risk,omitzero"`      // known to the primary and held by nobody that can be reached
 	Next       string              `json:"next,omitempty"`        // what is decided after these stages, once it can be told
 }

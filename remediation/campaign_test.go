@@ -19,6 +19,7 @@ import (
 
 var (
 	oneSeed   = flag.Uint64("seed", 0, "run the one schedule of the campaign that has this seed, and tell its story")
+	firstSeed = flag.Uint64("first-seed", 1, "the seed of the first schedule of the campaign")
 	schedules = flag.Int("schedules", 2000, "how many schedules of faults the campaign runs")
 )
 
@@ -29,7 +30,7 @@ func TestCampaign(t *testing.T) {
 		return
 	}
 	outcomes := make(map[string]int)
-	for seed := uint64(1); seed <= uint64(*schedules); seed++ {
+	for seed := *firstSeed; seed < *firstSeed+uint64(*schedules); seed++ {
 		s := newSchedule(seed)
 		s.run(t, false)
 		outcomes[s.outcome]++
@@ -208,7 +209,9 @@ func (s *schedule) recoverWithCrashes(w *world, goal remediation.Goal) remediati
 			left = s.rng.IntN(12)
 		}
 		c := &crash{Actor: w.Live, left: left, after: s.rng.IntN(2) == 0, die: die}
-		w.around = func(remediation.Actor) remediation.Actor { return &unreliable{Actor: c, schedule: s, dropped: make(map[string]bool)} }
+		w.around = func(remediation.Actor) remediation.Actor {
+			return &unreliable{Actor: c, schedule: s, dropped: make(map[string]bool)}
+		}
 		var res remediation.Result
 		if resume {
 			res = w.resume(ctx)

@@ -154,9 +154,11 @@ func (m *maker) candidate(r *topology.Instance, f *field) Candidate {
 	return c
 }
 
-// errant returns what a replica executed that its primary never had and did not originate: transactions written on the replica itself.
+// errant returns what a replica executed that its primary never had and did not originate: transactions written on the replica itself. What was
+// written on an instance while it was the primary, or may have been, is not errant but at stake.
 func (m *maker) errant(r *topology.Instance) topology.GTIDSet {
-	if r.Facts.ServerUUID == "" || m.lastKnown().IsEmpty() {
+	led := r.Deposed || r.Instance == m.goal.Successor || r.Instance == m.snap.Intents.Clusters[m.cluster.Name].Primary
+	if led || r.Facts.ServerUUID == "" || m.lastKnown().IsEmpty() {
 		return topology.GTIDSet{} // MariaDB names servers by number, and a primary never seen proves nothing
 	}
 	return r.Facts.Executed.Only(r.Facts.ServerUUID).Subtract(m.lastKnown())

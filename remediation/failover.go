@@ -19,6 +19,11 @@ func (m *maker) failover() (Plan, error) {
 	case m.goal.Successor != "" && !m.successorDown():
 		return m.finish()
 	}
+	return m.replace()
+}
+
+// replace plans how somebody else becomes the primary in place of one that is down.
+func (m *maker) replace() (Plan, error) {
 	m.opening()
 	m.stillDown()
 	if text := cmp.Or(m.undecided(), m.successorHeld()); text != "" {
@@ -66,6 +71,9 @@ func (m *maker) successorDown() bool {
 // successorHeld says who still receives from a successor that is down for us: then it lives, and nobody else may be promoted beside it.
 func (m *maker) successorHeld() string {
 	s := m.snap.Instance(m.goal.Successor)
+	if s == nil {
+		s = m.agreedOn()
+	}
 	if s == nil {
 		return ""
 	}
@@ -377,9 +385,14 @@ func (m *maker) stuck(r *topology.Instance) uint64 {
 	return m.unapplied(r).Count()
 }
 
+// pointAt gives a replica its time only where it may have to apply what it received first. Everybody else answers at once or not at all.
 func (m *maker) pointAt(r, s *topology.Instance) Step {
-	return Step{Action: PointAt, On: r.Instance, Source: s.Instance, Flavor: r.Facts.Version.Flavor, SemiSync: r.Facts.SemiSync.ReplicaEnabled, MayFail: true,
+	step := Step{Action: PointAt, On: r.Instance, Source: s.Instance, Flavor: r.Facts.Version.Flavor, SemiSync: r.Facts.SemiSync.ReplicaEnabled, MayFail: true,
 		Why: fmt.Sprintf("%s is the primary now", s.Instance)}
+	if !r.Facts.Version.IsMariaDB() {
+		step.Timeout = 5 * time.Second
+	}
+	return step
 }
 
 // abandonFailover starts again what the freeze has stopped, and puts back who was moved below a donor.

@@ -45,7 +45,9 @@ const (
 	maxRounds       = 100
 	maxAttempts     = 3 // of one step on one instance, before it is given up
 	connectPatience = 10 * time.Second
+	reachPatience   = time.Minute
 	connectPause    = 50 * time.Millisecond // between two looks at who is still connecting
+	fencePause      = 500 * time.Millisecond
 )
 
 // Recover repeats observe, plan and act until the goal holds, is refused or is given up. On refusal or failure everything that was stopped is
@@ -93,6 +95,7 @@ type run struct {
 	refusal  *Refusal
 	waiting  context.Context // ends when waiting has lasted long enough; nil while nothing is waited for
 	stop     context.CancelFunc
+	patient  bool
 }
 
 // round looks, plans and acts once. It reports whether the recovery has ended.
@@ -117,7 +120,7 @@ func (r *run) round(ctx context.Context) (Result, bool) {
 	}
 	r.endWait()
 	r.changed = true
-	return r.learn(ctx, plan, Execute(ctx, plan, r.Actor, r.Resume, r.Watch))
+	return r.learn(ctx, plan, r.execute(ctx, plan))
 }
 
 // takeUp follows the plan where it knows better how far the recovery has come, and where there is no way back any more.
@@ -127,7 +130,7 @@ func (r *run) takeUp(plan Plan) {
 	case plan.Goal.Abort && !r.Goal.Abort:
 		r.giveUp("it was being given up when it was taken up")
 		r.Goal.Successor = plan.Goal.Successor
-	case r.Goal.Abort && plan.Successor != "" && r.attempts[back] < maxAttempts:
+	case r.Goal.Abort && plan.Successor != "" && plan.Successor == plan.Goal.Successor && r.attempts[back] < maxAttempts:
 		r.attempts[back]++
 		r.Goal.Abort, r.Goal.Successor, r.outcome, r.text, r.refusal = false, plan.Successor, "", goalHolds, nil
 	case r.Goal.Successor == "":
@@ -182,11 +185,18 @@ func (r *run) giveUp(why string) { r.Goal.Abort, r.outcome, r.text = true, Outco
 
 // wait goes on looking for as long as somebody may still connect. Then those who did not are lost, and the rest is completed without them.
 func (r *run) wait(ctx context.Context, plan Plan) (Result, bool) {
+	if r.waiting != nil && r.patient != plan.Patient {
+		r.endWait()
+	}
 	if r.waiting == nil {
-		r.waiting, r.stop = context.WithTimeout(ctx, connectPatience)
+		limit := connectPatience
+		if r.patient = plan.Patient; r.patient {
+			limit = reachPatience
+		}
+		r.waiting, r.stop = context.WithTimeout(ctx, limit)
 	}
 	if r.waiting.Err() == nil {
-		pause, done := context.WithTimeout(r.waiting, connectPause)
+		pause, done := context.WithTimeout(ctx, connectPause)
 		defer done()
 		<-pause.Done()
 		return Result{}, false
@@ -279,9 +289,10 @@ func (r *run) failed(plan Plan, f *StepError) (Result, bool) {
 	last := r.attempts[key] >= maxAttempts
 	verb, _ := f.Step.Action.Verb()
 	failover := r.Goal.Kind == analysis.RecoveryFailover
+	replacing := failover && !r.Goal.Abort || !failover && r.Goal.Abort && plan.Successor != ""
 	switch {
 	case verb.Door == DoorLedger && !last: // that is nobody's fault: it is tried again
-	case failover && !r.Goal.Abort && verb.Door != DoorLedger && (r.Goal.Successor == "" || f.Step.On == plan.Successor && r.Goal.Successor != plan.Successor):
+	case replacing && verb.Door != DoorLedger && (r.Goal.Successor == "" || f.Step.On == plan.Successor && r.Goal.Successor != plan.Successor):
 		r.Goal.Excluded[f.Step.On] = f.Error() // the candidate, or who was to give it what it lacks
 	case r.Goal.Abort && last && slices.Contains(r.Goal.Followers, f.Step.On) && f.Step.On != r.Goal.Successor:
 		r.Goal.Lost[f.Step.On] = f.Error()

@@ -72,7 +72,7 @@ func serveConfig(c *cli.Context) (*config.File, error) {
 		}
 		file.Discovery.Seeds = append(file.Discovery.Seeds, id)
 	}
-	return &file, nil
+	return &file, file.Check()
 }
 
 func newLogger(l config.Log, w io.Writer) *slog.Logger {

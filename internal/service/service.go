@@ -197,17 +197,25 @@ func (s *Service) access() (collector.Access, error) {
 	}
 	return collector.Access{
 		Credentials: s.credentials(func(m *config.MySQL) config.Account { return m.Account() }),
-		TLS:         tls, Timeout: s.opts.Config.MySQL.ConnectTimeout,
+		TLS:         tls, PlaintextAllowed: s.opts.Config.MySQL.TLS.Optional(), Timeout: s.opts.Config.MySQL.ConnectTimeout,
 		Logger: s.logger.With("component", "driver"),
 	}, nil
 }
 
-// credentials reads an account anew for every connection, so that a password can be changed without a restart.
+// credentials reads an account anew for every connection, so that a password can be changed without a restart. While it cannot be read, because
+// it is being changed just now, the last one that could is used.
 func (s *Service) credentials(which func(*config.MySQL) config.Account) func() (string, string) {
+	var last atomic.Pointer[string]
 	return func() (string, string) {
 		account := which(&s.file.Load().MySQL)
 		password, err := account.Password()
-		if err != nil {
+		switch {
+		case err == nil:
+			last.Store(&password)
+		case last.Load() != nil:
+			password = *last.Load()
+			s.logger.Warn("a password could not be read; the last one is used", "component", "config", "err", err)
+		default:
 			s.logger.Error("a password could not be read", "component", "config", "err", err)
 		}
 		return account.User, password
@@ -228,7 +236,7 @@ func (s *Service) buildActor() error {
 	s.actor, err = mysql.New(mysql.Options{
 		Credentials: s.credentials(func(m *config.MySQL) config.Account { return m.Account() }),
 		Replication: s.replicationAccount,
-		TLS:         tls, DialTimeout: s.opts.Config.MySQL.ConnectTimeout, DrainStall: s.opts.Config.Recovery.DrainStall,
+		TLS:         tls, PlaintextAllowed: s.opts.Config.MySQL.TLS.Optional(), DialTimeout: s.opts.Config.MySQL.ConnectTimeout, DrainStall: s.opts.Config.Recovery.DrainStall,
 		Lifeline: s.sentinel.Lend, Logger: s.logger.With("component", "actor"),
 	})
 	return err

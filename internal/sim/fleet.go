@@ -82,6 +82,7 @@ type transaction struct {
 	at       time.Time
 	acked    bool // a client was told that it is committed
 	promised bool // and as many semi-sync replicas had it by then as the source waits for
+	late     bool // by a server that was deposed then: out of reach, it could not be told
 	planted  bool // written on a replica by a person, not by anything under test
 }
 

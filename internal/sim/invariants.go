@@ -82,15 +82,15 @@ func (f *Fleet) Primary() topology.InstanceID {
 	return f.ledger.intents.Clusters[f.options.Cluster].Primary
 }
 
-// CheckWrites reports acknowledged writes that the agreed primary does not have. Of asynchronous ones only those count that every server had
-// received that lived through the failure, which is for the caller to know: it says whether all of them count.
+// CheckWrites reports acknowledged writes that the agreed primary does not have: those that were promised to be on replicas, or all. What a primary
+// acknowledged after it was deposed is another matter: as long as it is out of reach nobody can keep it from that.
 func (f *Fleet) CheckWrites(asynchronousToo bool) []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p := f.byID[f.ledger.intents.Clusters[f.options.Cluster].Primary]
 	lost := 0
 	for n := range f.all {
-		if t := &f.all[n]; (t.promised || asynchronousToo && t.acked) && !p.executed.has(n) {
+		if t := &f.all[n]; (t.promised || asynchronousToo && t.acked) && !t.late && !p.executed.has(n) {
 			lost++
 		}
 	}

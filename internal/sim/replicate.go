@@ -217,8 +217,9 @@ func (f *Fleet) release(s *server) {
 		}
 		s.waiting = s.waiting[1:]
 		s.commit(c.t)
-		if !c.killed && f.linked(Clients, s.ID) {
-			f.all[c.t].acked, f.all[c.t].promised = true, s.semiSource && c.count >= s.waitFor
+		if f.linked(Clients, s.ID) {
+			_, deposed := f.ledger.intents.Deposed[s.ID]
+			f.all[c.t].acked, f.all[c.t].promised, f.all[c.t].late = true, s.semiSource && c.count >= s.waitFor, deposed
 		}
 	}
 }

@@ -48,10 +48,9 @@ type server struct {
 
 // commit is a transaction that is written and waits for acknowledgements.
 type commit struct {
-	t      int
-	by     set // servers that have it, by number
-	count  int
-	killed bool // nobody waits for the answer any more
+	t     int
+	by    set // servers that have it, by number
+	count int
 }
 
 // relayed is a transaction in a relay log.

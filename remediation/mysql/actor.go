@@ -25,6 +25,9 @@ type Options struct {
 	// TLS encrypts connections; nil leaves them plain. The name that is verified is the host of the instance, unless it says another.
 	TLS *tls.Config
 
+	// PlaintextAllowed has a server that offers no TLS spoken to without.
+	PlaintextAllowed bool
+
 	// DialTimeout bounds the way from nothing to an authenticated connection. Default 2 s.
 	DialTimeout time.Duration
 
@@ -83,7 +86,7 @@ func New(opts Options) (*Actor, error) {
 	}
 	a := &Actor{
 		opts:     opts,
-		log:      opts.Logger.With("component", "mysql actor"),
+		log:      opts.Logger,
 		slots:    make(map[topology.InstanceID]*slot),
 		accounts: make(map[topology.InstanceID]channelAccount),
 		fences:   make(map[topology.InstanceID]bool),
@@ -290,7 +293,7 @@ func (a *Actor) dial(ctx context.Context, id topology.InstanceID) (conn, error) 
 	config.User, config.Passwd = a.opts.Credentials()
 	config.Net, config.Addr = "tcp", net.JoinHostPort(id.Host(), fmt.Sprint(id.Port()))
 	config.DialFunc = a.opts.Dial
-	config.TLS = a.opts.TLS
+	config.TLS, config.AllowFallbackToPlaintext = a.opts.TLS, a.opts.PlaintextAllowed
 	config.MultiStatements = true
 	config.ConnectionAttributes = "program_name:baton"
 	config.Logger = &client.NopLogger{} // it would write to standard error what it also returns

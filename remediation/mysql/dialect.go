@@ -89,7 +89,8 @@ func lastOfEachDomain(set topology.GTIDSet) string {
 }
 
 // drained is a SELECT that fails, and so ends the batch that it is part of, unless the channel has applied all that it received. It exists
-// so that the check costs no round trip of its own. The channel's receiver must have stopped. MySQL only.
+// so that the check costs no round trip of its own. The channel's receiver must have stopped. A channel that does not exist has received nothing.
+// MySQL only.
 func drained(channel string) string {
 	return `SELECT IF(@@GLOBAL.gtid_mode = 'ON' AND GTID_SUBSET(RECEIVED_TRANSACTION_SET, @@GLOBAL.gtid_executed), 1, GTID_SUBSET('not applied', '')) AS drained` +
 		` FROM performance_schema.replication_connection_status WHERE CHANNEL_NAME = ` + quote(channel)

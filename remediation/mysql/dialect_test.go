@@ -128,8 +128,31 @@ func TestSecretsAreWithheld(t *testing.T) {
 		})
 	}
 	for _, err := range []error{errors.New("no answer"), &client.MySQLError{Number: 1198, Message: "This operation cannot be performed with a running replica"}} {
-		if withhold(err, secret) != err {
+		if got := withhold(err, secret); got.Error() != err.Error() {
 			t.Errorf("%v was withheld", err)
 		}
+	}
+}
+
+func TestPauses(t *testing.T) {
+	set := topology.MustParseGTIDSet(uuid + ":1-5")
+	for name, c := range map[string]struct {
+		mariaDB    bool
+		done, left uint64
+		took       time.Duration
+		want       string
+	}{
+		"nothing is known yet":  {false, 0, 5000, time.Second, "SELECT WAIT_FOR_EXECUTED_GTID_SET("},
+		"far away":              {false, 5000, 5000, time.Second, "DO SLEEP(0.200)"},
+		"nearer":                {false, 9000, 1000, time.Second, "DO SLEEP(0.056)"},
+		"as good as there":      {false, 9999, 1, time.Second, "SELECT WAIT_FOR_EXECUTED_GTID_SET("},
+		"MariaDB waits at ease": {true, 5000, 5000, time.Second, "SELECT MASTER_GTID_WAIT("},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := session{dialect: dialect{mariaDB: c.mariaDB}}
+			if got := s.pause(set, expected(c.done, c.left, c.took)); !strings.HasPrefix(got, c.want) {
+				t.Errorf("%s, want %s", got, c.want)
+			}
+		})
 	}
 }

@@ -120,8 +120,7 @@ func (s *session) failed(ctx context.Context, err error) error {
 
 // errno returns the number of a server's error, or 0 for any other.
 func errno(err error) uint16 {
-	var e *client.MySQLError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*client.MySQLError](err); ok {
 		return e.Number
 	}
 	return 0
@@ -187,8 +186,8 @@ func text(v driver.Value) string {
 // withhold takes a secret out of what a server said about a statement that held it. Servers quote any part of a statement that they do not
 // understand, and the beginning of a value that they do not accept; where that can be, none of what they said is passed on.
 func withhold(err error, secret string) error {
-	var e *client.MySQLError
-	if err == nil || secret == "" || !errors.As(err, &e) {
+	e, ok := errors.AsType[*client.MySQLError](err)
+	if !ok || secret == "" {
 		return err
 	}
 	for _, shape := range []string{secret, strings.Trim(quote(secret), "'")} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/batondb/baton/topology"
 )
@@ -32,13 +33,13 @@ type state struct {
 
 // questions are what readState asks; they can be part of a longer batch.
 func (s *session) questions() []string {
-	settings := "SELECT @@GLOBAL.read_only AS read_only, " + s.position
+	settings := []string{"@@GLOBAL.read_only AS read_only", s.position}
 	for _, name := range []string{s.semiSync.source, s.semiSync.replica, s.semiSync.waitFor} {
 		if name != "" {
-			settings += ", @@GLOBAL." + name + " AS " + name
+			settings = append(settings, "@@GLOBAL."+name+" AS "+name)
 		}
 	}
-	return []string{s.on(s.status), settings}
+	return []string{s.on(s.status), "SELECT " + strings.Join(settings, ", ")}
 }
 
 // readState asks how the server is, after it has carried out some statements in the same round trip.

@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"errors"
+	"maps"
 	"testing"
 
 	"github.com/batondb/baton/topology"
@@ -12,18 +13,13 @@ const uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
 func TestUnapplied(t *testing.T) {
 	running, stopped := "Yes", "No"
 	mysql := func(retrieved string, more row) row {
-		r := row{"Source_Host": "db1", "Source_Port": "3306", "Auto_Position": "1", "Retrieved_Gtid_Set": retrieved,
-			"Replica_IO_Running": stopped, "Replica_SQL_Running": running}
-		for k, v := range more {
-			r[k] = v
-		}
+		r := row{"Source_Host": "db1", "Source_Port": "3306", "Auto_Position": "1", "Retrieved_Gtid_Set": retrieved, "Replica_IO_Running": stopped, "Replica_SQL_Running": running}
+		maps.Copy(r, more)
 		return r
 	}
 	maria := func(received, using string, more row) row {
 		r := row{"Master_Host": "db1", "Master_Port": "3306", "Using_Gtid": using, "Gtid_IO_Pos": received, "Slave_IO_Running": stopped, "Slave_SQL_Running": stopped}
-		for k, v := range more {
-			r[k] = v
-		}
+		maps.Copy(r, more)
 		return r
 	}
 	behind := row{"Master_Log_File": "binlog.000010", "Read_Master_Log_Pos": "400", "Relay_Master_Log_File": "binlog.000009", "Exec_Master_Log_Pos": "900"}

@@ -84,10 +84,10 @@ func TestRoundTrips(t *testing.T) {
 	const rounds = 5
 	for n, flavor := range []lab.Flavor{lab.MySQL, lab.MariaDB} {
 		t.Run(string(flavor), func(t *testing.T) {
-			f := newFleet(t, lab.Spec{Flavor: flavor, Replicas: 2, SemiSync: 1}, Options{
-				Replication: func(topology.InstanceID) (Account, bool) {
-					return Account{User: lab.ReplicationUser, Password: lab.Password}, true
-				}})
+			account := func(topology.InstanceID) (Account, bool) {
+				return Account{User: lab.ReplicationUser, Password: lab.Password}, true
+			}
+			f := newFleet(t, lab.Spec{Flavor: flavor, Replicas: 2, SemiSync: 1}, Options{Replication: account})
 			for _, s := range f.Servers {
 				if err := f.actor.Warm(f.within(stepLimit), id(s)); err != nil {
 					t.Fatal(err)
