@@ -104,8 +104,7 @@ func (c *Client) send(ctx context.Context, what call) (*http.Response, error) {
 
 // unreachable says why there was no answer, without the credentials that an address may hold.
 func (c *Client) unreachable(err error) *Error {
-	var in *url.Error
-	if errors.As(err, &in) {
+	if in, ok := errors.AsType[*url.Error](err); ok {
 		err = in.Err
 	}
 	at := c.base.Redacted()

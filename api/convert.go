@@ -45,11 +45,11 @@ func (s *Server) summary(v *view, c *topology.Cluster) ClusterSummary {
 			out.Up++
 		}
 		if ch, ok := m.Facts.Default(); ok && m.Up() && ch.LagKnown && (out.MaxLagSeconds == nil || ch.Lag.Seconds() > *out.MaxLagSeconds) {
-			out.MaxLagSeconds = pointer(ch.Lag.Seconds())
+			out.MaxLagSeconds = new(ch.Lag.Seconds())
 		}
 	}
 	if p, ok := v.state.Paused(c.Name, "", v.at); ok {
-		out.Paused = pointer(pauseOf(p))
+		out.Paused = new(pauseOf(p))
 	}
 	for _, r := range v.state.Recoveries {
 		switch {
@@ -80,7 +80,7 @@ func (v *view) instanceView(i *topology.Instance) InstanceView {
 	if !i.Known() {
 		return out
 	}
-	out.ReadOnly, out.SuperReadOnly, out.LogReplicaUpdates = pointer(f.ReadOnly), pointer(f.SuperReadOnly), pointer(f.LogReplicaUpdates)
+	out.ReadOnly, out.SuperReadOnly, out.LogReplicaUpdates = new(f.ReadOnly), new(f.SuperReadOnly), new(f.LogReplicaUpdates)
 	out.Version, out.Flavor = f.Version.String(), string(f.Version.Flavor)
 	v.replication(&out, i)
 	return out
@@ -95,15 +95,15 @@ func (v *view) replication(out *InstanceView, i *topology.Instance) {
 	out.Applier, out.ApplierErrno, out.ApplierError = c.Applier.String(), c.ApplierErrno, c.ApplierError
 	out.DelaySeconds = c.Delay.Seconds()
 	if c.LagKnown {
-		out.LagSeconds = pointer(c.Lag.Seconds())
+		out.LagSeconds = new(c.Lag.Seconds())
 	}
 	if !i.Facts.GTID {
 		return
 	}
-	out.Unapplied = pointer(i.Facts.Executed.Behind(i.Facts.Received()))
+	out.Unapplied = new(i.Facts.Executed.Behind(i.Facts.Received()))
 	cluster := v.snap.Cluster(i.Cluster)
 	if p := v.snap.Instance(cluster.Primary); p != nil && p != i && p.Known() && p.Facts.GTID {
-		out.BehindPrimary = pointer(i.Facts.Executed.Behind(p.Facts.Executed))
+		out.BehindPrimary = new(i.Facts.Executed.Behind(p.Facts.Executed))
 	}
 }
 
@@ -161,5 +161,3 @@ func downtimeOf(instance string, d ledger.Downtime) Downtime {
 func maintenanceOf(m ledger.Maintenance) Maintenance {
 	return Maintenance{Instance: m.Instance, Cluster: m.Cluster, Owner: m.Owner, Reason: m.Reason, Since: m.At, Until: m.Until}
 }
-
-func pointer[T any](v T) *T { return &v }

@@ -29,8 +29,7 @@ func planOf(p remediation.Plan, err error) Plan {
 		}
 		out.Stages = append(out.Stages, stage)
 	}
-	var refusal *remediation.Refusal
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*remediation.Refusal](err); ok {
 		r := refusalOf(refusal)
 		if len(out.Gates) == 0 {
 			out.Gates = r.Gates
@@ -61,13 +60,13 @@ func recoveryOf(r *ledger.Recovery) RecoveryView {
 		LostReplicas: r.LostReplicas, LostTransactions: r.LostTransactions,
 	}
 	if !r.Open() {
-		out.TookSeconds = pointer(r.Closed.Sub(r.Opened).Seconds())
+		out.TookSeconds = new(r.Closed.Sub(r.Opened).Seconds())
 	}
 	for _, p := range r.Phases {
 		out.Phases = append(out.Phases, PhaseTime{Phase: p.Name, Seconds: p.Took.Seconds()})
 	}
 	if a := r.Acknowledged; a != nil {
-		out.Acknowledged = &Acknowledgment{By: a.By, Comment: a.Comment, At: a.At}
+		out.Acknowledged = &Acknowledgement{By: a.By, Comment: a.Comment, At: a.At}
 	}
 	return out
 }

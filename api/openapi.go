@@ -48,7 +48,7 @@ func (s *Server) showOpenAPI(*http.Request) (any, error) {
 // operationID makes a stable name, such as post_clusters_acknowledge.
 func operationID(route Route) string {
 	words := []string{strings.ToLower(route.Method)}
-	for _, part := range strings.Split(strings.TrimPrefix(route.Path, "/api/v1"), "/") {
+	for part := range strings.SplitSeq(strings.TrimPrefix(route.Path, "/api/v1"), "/") {
 		switch part = strings.Trim(part, "{}"); {
 		case part == "", part == "-":
 		case strings.HasSuffix(route.Path, "/{"+part+"}"):
@@ -78,7 +78,7 @@ func jsonContent(schema map[string]any) map[string]any {
 
 func (route Route) parameters() []any {
 	var out []any
-	for _, part := range strings.Split(route.Path, "/") {
+	for part := range strings.SplitSeq(route.Path, "/") {
 		if name, ok := strings.CutPrefix(part, "{"); ok {
 			out = append(out, map[string]any{"name": strings.TrimSuffix(name, "}"), "in": "path", "required": true, "schema": map[string]any{"type": "string"}})
 		}

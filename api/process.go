@@ -20,7 +20,7 @@ func (s *Server) showStatus(*http.Request) (any, error) {
 		},
 	}
 	if stats.LastContact >= 0 {
-		out.Ledger.LastContactSeconds = pointer(stats.LastContact.Seconds())
+		out.Ledger.LastContactSeconds = new(stats.LastContact.Seconds())
 	}
 	if err := s.Lifecycle.Ready(); err != nil {
 		out.Ready, out.NotReady = false, err.Error()

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -82,7 +81,7 @@ func (s *Server) goal(r *http.Request, req RecoveryRequest) (remediation.Goal, e
 		}
 		goal.To = to.Instance
 	}
-	return goalOf(snap, failed, goal), nil
+	return goalOf(failed, goal), nil
 }
 
 // failed finds whom the request is about.
@@ -218,7 +217,7 @@ func (s *Server) streamProgress(w http.ResponseWriter, r *http.Request) error {
 	if leading {
 		events, err := s.Recoverer.Watch(r.Context(), rec.ID)
 		if err == nil {
-			return s.follow(r.Context(), rec.ID, events, out)
+			return s.follow(rec.ID, events, out)
 		}
 		if rec, err = s.findRecovery(rec.ID); err != nil {
 			return err
@@ -236,7 +235,7 @@ func (s *Server) streamProgress(w http.ResponseWriter, r *http.Request) error {
 }
 
 // follow passes events on until the last one. A stream that the recoverer ends early is ended from the ledger, if the recovery ended there.
-func (s *Server) follow(ctx context.Context, id string, events <-chan Progress, out *stream) error {
+func (s *Server) follow(id string, events <-chan Progress, out *stream) error {
 	took := make(timer)
 	for p := range events {
 		took.note(&p)
@@ -244,8 +243,8 @@ func (s *Server) follow(ctx context.Context, id string, events <-chan Progress, 
 			return err
 		}
 	}
-	rec, err := s.findRecovery(id)
-	if ctx.Err() != nil || err != nil || rec.Open() {
+	rec := s.Record.State().Recoveries[id]
+	if rec == nil || rec.Open() {
 		return nil // a stream without an outcome says that the end was not seen
 	}
 	all := replay(rec)

@@ -139,8 +139,11 @@ func (s *Server) toLeader(w http.ResponseWriter, r *http.Request) error {
 	if leader.ID == "" {
 		return fail(CodeNoLeader, "there is no leader now").with("an election takes seconds; with a majority of the nodes down there is none")
 	}
+	if leader.ID == s.Node {
+		return fail(CodeNoLeader, "this node was elected and does not lead yet").with("ask again in a moment")
+	}
 	base, err := url.Parse(leader.API)
-	if leader.API == "" || leader.ID == s.Node || err != nil {
+	if leader.API == "" || err != nil {
 		return fail(CodeNoLeader, "node %s leads, and the address of its API is not known here", leader.ID).with("ask it directly")
 	}
 	to := base.JoinPath(r.URL.EscapedPath())

@@ -232,8 +232,8 @@ func fill(v reflect.Value, at time.Time, depth int) {
 		v.Set(reflect.MakeMap(v.Type()))
 		v.SetMapIndex(reflect.ValueOf("key"), reflect.ValueOf("value"))
 	case reflect.Struct:
-		for n := range v.NumField() {
-			fill(v.Field(n), at, depth)
+		for _, field := range v.Fields() {
+			fill(field, at, depth)
 		}
 	}
 }
@@ -399,7 +399,7 @@ func TestAudit(t *testing.T) {
 	f := newFixture(t, shop, func(o *api.Options) { o.Logger = slog.New(slog.NewJSONHandler(&log, nil)) })
 	callAll(t, f)
 	told := make(map[string]int)
-	for _, line := range strings.Split(strings.TrimSpace(log.String()), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(log.String()), "\n") {
 		var entry map[string]any
 		if err := json.Unmarshal([]byte(line), &entry); err != nil {
 			t.Fatal(err)

@@ -107,8 +107,12 @@ func (o Options) validate() error {
 		name    string
 		missing bool
 	}{
-		{"Fleet", o.Fleet == nil}, {"Recoverer", o.Recoverer == nil}, {"Discoverer", o.Discoverer == nil},
-		{"Record", o.Record == nil}, {"Leadership", o.Leadership == nil}, {"Lifecycle", o.Lifecycle == nil},
+		{"Fleet", o.Fleet == nil},
+		{"Recoverer", o.Recoverer == nil},
+		{"Discoverer", o.Discoverer == nil},
+		{"Record", o.Record == nil},
+		{"Leadership", o.Leadership == nil},
+		{"Lifecycle", o.Lifecycle == nil},
 	} {
 		if part.missing {
 			return errors.New("api option " + part.name + ": must be set")

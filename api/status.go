@@ -33,7 +33,7 @@ func StatusOf(snap *topology.Snapshot, c *topology.Cluster, trouble bool) Cluste
 // cooldown is not a lack of protection, and neither is a replica that is a few transactions behind.
 func protected(snap *topology.Snapshot, c *topology.Cluster) bool {
 	without := withoutPrimary(snap, c)
-	goal := goalOf(without, without.Instance(c.Primary), remediation.Goal{Kind: analysis.RecoveryFailover, Trigger: remediation.TriggerOperator})
+	goal := goalOf(without.Instance(c.Primary), remediation.Goal{Kind: analysis.RecoveryFailover, Trigger: remediation.TriggerOperator})
 	plan, _ := remediation.Make(goal, without, remediation.DefaultPolicy()) // a refusal: the plan holds the gates all the same
 	for _, g := range plan.Gates {
 		if g.Name == remediation.GateCandidate {

@@ -20,48 +20,82 @@ func (s *Server) table() []Route {
 
 func (s *Server) fleetRoutes() []Route {
 	return []Route{
-		{Method: http.MethodGet, Path: "/api/v1/clusters", Role: RoleViewer, Response: []ClusterSummary{}, Handler: answer(s.listClusters),
-			Doc: "List the clusters."},
-		{Method: http.MethodGet, Path: "/api/v1/clusters/{cluster}", Role: RoleViewer, Response: ClusterView{}, Handler: answer(s.showCluster),
-			Doc: "Show one cluster with its instances and findings."},
-		{Method: http.MethodGet, Path: "/api/v1/clusters/{cluster}/topology", Role: RoleViewer, Response: Topology{}, Handler: answer(s.showTopology),
-			Doc: "Show one cluster as a tree."},
-		{Method: http.MethodGet, Path: "/api/v1/clusters/{cluster}/why-not", Role: RoleViewer, Response: WhyNot{}, Handler: s.showWhyNot,
-			Doc: "Say what would happen if the primary died now, and what stands in the way of a recovery that nobody asks for."},
-		{Method: http.MethodGet, Path: "/api/v1/instances", Role: RoleViewer, Response: []InstanceView{}, Handler: answer(s.listInstances),
-			Query: []Param{clusterParam}, Doc: "List the instances."},
-		{Method: http.MethodGet, Path: "/api/v1/instances/{instance}", Role: RoleViewer, Response: InstanceView{}, Handler: answer(s.showInstance),
-			Doc: "Show one instance."},
-		{Method: http.MethodGet, Path: "/api/v1/findings", Role: RoleViewer, Response: []Finding{}, Handler: answer(s.listFindings),
-			Query: []Param{clusterParam}, Doc: "List what is wrong, those that another finding hides or somebody asked to ignore included."},
-		{Method: http.MethodGet, Path: "/api/v1/rules", Role: RoleViewer, Response: []RuleDoc{}, Handler: answer(s.listRules),
-			Doc: "List the failure models in their order of precedence."},
-		{Method: http.MethodGet, Path: "/api/v1/rules/{rule}/explain", Role: RoleViewer, Response: Explanation{}, Handler: answer(s.explainRule),
+		{
+			Method: http.MethodGet, Path: "/api/v1/clusters", Role: RoleViewer, Response: []ClusterSummary{}, Handler: answer(s.listClusters),
+			Doc: "List the clusters.",
+		},
+		{
+			Method: http.MethodGet, Path: "/api/v1/clusters/{cluster}", Role: RoleViewer, Response: ClusterView{}, Handler: answer(s.showCluster),
+			Doc: "Show one cluster with its instances and findings.",
+		},
+		{
+			Method: http.MethodGet, Path: "/api/v1/clusters/{cluster}/topology", Role: RoleViewer, Response: Topology{}, Handler: answer(s.showTopology),
+			Doc: "Show one cluster as a tree.",
+		},
+		{
+			Method: http.MethodGet, Path: "/api/v1/clusters/{cluster}/why-not", Role: RoleViewer, Response: WhyNot{}, Handler: s.showWhyNot,
+			Doc: "Say what would happen if the primary died now, and what stands in the way of a recovery that nobody asks for.",
+		},
+		{
+			Method: http.MethodGet, Path: "/api/v1/instances", Role: RoleViewer, Response: []InstanceView{}, Handler: answer(s.listInstances),
+			Query: []Param{clusterParam}, Doc: "List the instances.",
+		},
+		{
+			Method: http.MethodGet, Path: "/api/v1/instances/{instance}", Role: RoleViewer, Response: InstanceView{}, Handler: answer(s.showInstance),
+			Doc: "Show one instance.",
+		},
+		{
+			Method: http.MethodGet, Path: "/api/v1/findings", Role: RoleViewer, Response: []Finding{}, Handler: answer(s.listFindings),
+			Query: []Param{clusterParam}, Doc: "List what is wrong, those that another finding hides or somebody asked to ignore included.",
+		},
+		{
+			Method: http.MethodGet, Path: "/api/v1/rules", Role: RoleViewer, Response: []RuleDoc{}, Handler: answer(s.listRules),
+			Doc: "List the failure models in their order of precedence.",
+		},
+		{
+			Method: http.MethodGet, Path: "/api/v1/rules/{rule}/explain", Role: RoleViewer, Response: Explanation{}, Handler: answer(s.explainRule),
 			Query: []Param{{"instance", "of whom to ask a rule about instances"}, {"area", "of what to ask a rule about areas: fleet, or as findings name it"}},
-			Doc:   "Say which conditions of a rule hold."},
-		{Method: http.MethodGet, Path: "/api/v1/snapshot", Role: RoleViewer, Response: map[string]any{}, Handler: s.showSnapshot,
-			Doc: "Give everything that is seen as a snapshot file, which can be judged anywhere."},
+			Doc:   "Say which conditions of a rule hold.",
+		},
+		{
+			Method: http.MethodGet, Path: "/api/v1/snapshot", Role: RoleViewer, Response: map[string]any{}, Handler: s.showSnapshot,
+			Doc: "Give everything that is seen as a snapshot file, which can be judged anywhere.",
+		},
 	}
 }
 
 func (s *Server) recoveryRoutes() []Route {
 	return []Route{
-		{Method: http.MethodGet, Path: "/api/v1/recoveries", Role: RoleViewer, Response: []RecoveryView{}, Handler: answer(s.listRecoveries),
+		{
+			Method: http.MethodGet, Path: "/api/v1/recoveries", Role: RoleViewer, Response: []RecoveryView{}, Handler: answer(s.listRecoveries),
 			Query: []Param{clusterParam, {"open", "true: only those that have not ended; false: only those that have"}},
-			Doc:   "List recoveries, the newest first, without their steps."},
-		{Method: http.MethodGet, Path: "/api/v1/recoveries/{recovery}", Role: RoleViewer, Response: RecoveryView{}, Handler: answer(s.showRecovery),
-			Doc: "Show one recovery with its plan and steps."},
-		{Method: http.MethodGet, Path: "/api/v1/recoveries/{recovery}/progress", Role: RoleViewer, Response: Progress{}, Stream: true, Handler: s.streamProgress,
-			Doc: "Follow a recovery: what happened so far, then what happens, one JSON object a line."},
-		{Method: http.MethodPost, Path: "/api/v1/plans", Role: RoleViewer, LeaderOnly: true, Request: RecoveryRequest{}, Response: Plan{}, Handler: answer(s.makePlan),
-			Doc: "Plan a recovery without carrying it out. A plan that would be refused is an answer with a refusal, not an error."},
-		{Method: http.MethodPost, Path: "/api/v1/recoveries", Role: RoleOperator, LeaderOnly: true, Action: "start_recovery", Status: http.StatusAccepted,
+			Doc:   "List recoveries, the newest first, without their steps.",
+		},
+		{
+			Method: http.MethodGet, Path: "/api/v1/recoveries/{recovery}", Role: RoleViewer, Response: RecoveryView{}, Handler: answer(s.showRecovery),
+			Doc: "Show one recovery with its plan and steps.",
+		},
+		{
+			Method: http.MethodGet, Path: "/api/v1/recoveries/{recovery}/progress", Role: RoleViewer, Response: Progress{}, Stream: true, Handler: s.streamProgress,
+			Doc: "Follow a recovery: what happened so far, then what happens, one JSON object a line.",
+		},
+		{
+			Method: http.MethodPost, Path: "/api/v1/plans", Role: RoleViewer, LeaderOnly: true, Request: RecoveryRequest{}, Response: Plan{}, Handler: answer(s.makePlan),
+			Doc: "Plan a recovery without carrying it out. A plan that would be refused is an answer with a refusal, not an error.",
+		},
+		{
+			Method: http.MethodPost, Path: "/api/v1/recoveries", Role: RoleOperator, LeaderOnly: true, Action: "start_recovery", Status: http.StatusAccepted,
 			Request: RecoveryRequest{}, Response: Started{}, Handler: answerWith(http.StatusAccepted, s.startRecovery),
-			Doc: "Start a recovery. It goes on after the answer; follow it by its progress."},
-		{Method: http.MethodPost, Path: "/api/v1/recoveries/{recovery}/acknowledge", Role: RoleOperator, LeaderOnly: true, Action: "acknowledge",
-			Request: Signature{}, Response: Done{}, Handler: answer(s.acknowledgeRecovery), Doc: "Sign one recovery as seen."},
-		{Method: http.MethodPost, Path: "/api/v1/clusters/{cluster}/acknowledge", Role: RoleOperator, LeaderOnly: true, Action: "acknowledge",
-			Request: Signature{}, Response: Done{}, Handler: answer(s.acknowledgeCluster), Doc: "Sign all recoveries of a cluster as seen."},
+			Doc: "Start a recovery. It goes on after the answer; follow it by its progress.",
+		},
+		{
+			Method: http.MethodPost, Path: "/api/v1/recoveries/{recovery}/acknowledge", Role: RoleOperator, LeaderOnly: true, Action: "acknowledge",
+			Request: Signature{}, Response: Done{}, Handler: answer(s.acknowledgeRecovery), Doc: "Sign one recovery as seen.",
+		},
+		{
+			Method: http.MethodPost, Path: "/api/v1/clusters/{cluster}/acknowledge", Role: RoleOperator, LeaderOnly: true, Action: "acknowledge",
+			Request: Signature{}, Response: Done{}, Handler: answer(s.acknowledgeCluster), Doc: "Sign all recoveries of a cluster as seen.",
+		},
 	}
 }
 
@@ -70,8 +104,10 @@ func (s *Server) operatorRoutes() []Route {
 		return Route{Method: http.MethodGet, Path: path, Role: RoleViewer, Response: response, Handler: answer(f), Doc: doc}
 	}
 	change := func(method, path, action, doc string, request, response any, f func(*http.Request) (any, error), query ...Param) Route {
-		return Route{Method: method, Path: path, Role: RoleOperator, LeaderOnly: true, Action: action, Request: request, Response: response,
-			Handler: answer(f), Query: query, Doc: doc}
+		return Route{
+			Method: method, Path: path, Role: RoleOperator, LeaderOnly: true, Action: action, Request: request, Response: response,
+			Handler: answer(f), Query: query, Doc: doc,
+		}
 	}
 	return []Route{
 		get("/api/v1/downtimes", "List the downtimes in force.", []Downtime{}, s.listDowntimes),
@@ -112,8 +148,12 @@ func (s *Server) processRoutes() []Route {
 			path  string
 			serve http.HandlerFunc
 		}{
-			{"/debug/pprof/", pprof.Index}, {"/debug/pprof/cmdline", pprof.Cmdline}, {"/debug/pprof/profile", pprof.Profile},
-			{"/debug/pprof/symbol", pprof.Symbol}, {"/debug/pprof/trace", pprof.Trace}, {"/debug/pprof/{profile}", pprof.Index},
+			{"/debug/pprof/", pprof.Index},
+			{"/debug/pprof/cmdline", pprof.Cmdline},
+			{"/debug/pprof/profile", pprof.Profile},
+			{"/debug/pprof/symbol", pprof.Symbol},
+			{"/debug/pprof/trace", pprof.Trace},
+			{"/debug/pprof/{profile}", pprof.Index},
 		} {
 			routes = append(routes, Route{Method: http.MethodGet, Path: p.path, Role: RoleAdmin, Stream: true, Handler: raw(p.serve), Doc: "Profile this process."})
 		}

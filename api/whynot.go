@@ -69,7 +69,7 @@ func cutOff(channels []topology.Channel, source topology.InstanceID, at time.Tim
 }
 
 // goalOf completes a goal with what is known of its failed instance: its own words may be gone later.
-func goalOf(snap *topology.Snapshot, i *topology.Instance, goal remediation.Goal) remediation.Goal {
+func goalOf(i *topology.Instance, goal remediation.Goal) remediation.Goal {
 	f := &i.Facts
 	goal.Failed, goal.Cluster, goal.From = i.Instance, i.Cluster, i.Source
 	goal.LastPosition, goal.LastSeen, goal.PrimaryUUID = f.Executed, f.At, f.ServerUUID
@@ -97,7 +97,7 @@ func (s *Server) whyNot(v *view, c *topology.Cluster) WhyNot {
 	policy := s.Fleet.Policy(c.Name)
 	out := WhyNot{At: v.snap.At, Cluster: c.Name, Primary: string(c.Primary), Autonomy: string(policy.Autonomy), Gates: []Gate{}, Missing: []Gate{}, Candidates: []Candidate{}}
 	if p, ok := v.state.Paused(c.Name, analysis.DeadPrimary.Name, v.at); ok {
-		out.Paused = pointer(pauseOf(p))
+		out.Paused = new(pauseOf(p))
 	}
 	out.Gates = append(out.Gates, s.leaderGate())
 	primary := v.snap.Instance(c.Primary)
@@ -109,7 +109,7 @@ func (s *Server) whyNot(v *view, c *topology.Cluster) WhyNot {
 	if out.Hypothetical = !primary.Down; out.Hypothetical {
 		snap = withoutPrimary(v.snap, c)
 	}
-	goal := goalOf(snap, snap.Instance(c.Primary), remediation.Goal{
+	goal := goalOf(snap.Instance(c.Primary), remediation.Goal{
 		Kind: analysis.RecoveryFailover, Rule: analysis.DeadPrimary.Name, Trigger: remediation.TriggerFinding, By: "baton",
 	})
 	made, err := remediation.Make(goal, snap, policy)

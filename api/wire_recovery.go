@@ -107,14 +107,14 @@ type RecoveryView struct {
 	Opened   time.Time `json:"opened"`
 	Closed   time.Time `json:"closed,omitzero"`
 
-	Outcome          string          `json:"outcome,omitempty"` // success, partial, failed, aborted or refused
-	Message          string          `json:"message,omitempty"`
-	Successor        string          `json:"successor,omitempty"`
-	LostReplicas     []string        `json:"lost_replicas,omitempty"`
-	LostTransactions string          `json:"lost_transactions,omitempty"`
-	TookSeconds      *float64        `json:"took_seconds"`
-	Phases           []PhaseTime     `json:"phases,omitempty"`
-	Acknowledged     *Acknowledgment `json:"acknowledged,omitempty"`
+	Outcome          string           `json:"outcome,omitempty"` // success, partial, failed, aborted or refused
+	Message          string           `json:"message,omitempty"`
+	Successor        string           `json:"successor,omitempty"`
+	LostReplicas     []string         `json:"lost_replicas,omitempty"`
+	LostTransactions string           `json:"lost_transactions,omitempty"`
+	TookSeconds      *float64         `json:"took_seconds"`
+	Phases           []PhaseTime      `json:"phases,omitempty"`
+	Acknowledged     *Acknowledgement `json:"acknowledged,omitempty"`
 
 	Steps []JournalStep   `json:"steps,omitempty"`
 	Plan  json.RawMessage `json:"plan,omitempty"` // as it was when the recovery opened, or was last planned
@@ -136,8 +136,8 @@ type JournalStep struct {
 	Error       string    `json:"error,omitempty"`
 }
 
-// Acknowledgment is the signature of a person under a recovery.
-type Acknowledgment struct {
+// Acknowledgement is the signature of a person under a recovery.
+type Acknowledgement struct {
 	By      string    `json:"by"`
 	Comment string    `json:"comment,omitempty"`
 	At      time.Time `json:"at"`

@@ -31,6 +31,18 @@ func (c *Collector) add(id topology.InstanceID, now time.Time, atOnce bool) *mem
 	return m
 }
 
+// Add makes instances members whether they answer or not, as seeds are: somebody knows that they belong.
+func (c *Collector) Add(ids ...topology.InstanceID) {
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range ids {
+		if id = c.opts.Names.Canonical(id); !c.ignored(id) {
+			c.add(id, now, true)
+		}
+	}
+}
+
 // remove ends the membership of an instance. The caller holds the lock, and drops what is cached.
 func (c *Collector) remove(m *member) {
 	delete(c.members, m.id)

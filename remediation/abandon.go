@@ -27,14 +27,33 @@ func (m *maker) abandonTakeover() (Plan, error) {
 		waiting = fmt.Sprintf("%s, which must be open again, is %s", m.goal.Failed, m.failed.Agreed)
 	case s != nil && s.Down:
 		if ahead := m.aheadOfOld(); !ahead.IsEmpty() {
+			if plan := m.putInOrder(Plan{}); !plan.Complete {
+				return plan, nil
+			}
 			return Plan{}, m.refuse(GateHoldsAll, "%s, agreed on as the primary, was open before it went down: %d transactions are not on %s: %s",
 				s.Instance, ahead.Count(), m.goal.Failed, ahead)
+		}
+		if freeze := m.freezeBelow(s); len(freeze.Steps) > 0 {
+			return Plan{Stages: []Stage{freeze}}, nil
 		}
 	}
 	if waiting != "" {
 		return Plan{Waiting: waiting, Patient: true}, nil
 	}
 	return m.putInOrder(Plan{}, append(m.reopen(s), m.putBack())...), nil
+}
+
+// freezeBelow stops the receivers below a successor that is down: should it wake up, nobody may get more from it than has been compared.
+func (m *maker) freezeBelow(s *topology.Instance) Stage {
+	st := Stage{Phase: PhaseFreeze}
+	for _, r := range m.followers() {
+		c, _ := r.Facts.Default()
+		if fragile := r.Facts.Version.IsMariaDB() && !m.unapplied(r).IsEmpty(); m.canBeHelped(r) && r.Source == s.Instance && c.Receiver != topology.ReceiverStopped && !fragile {
+			st.Steps = append(st.Steps, Step{Action: StopReceiver, On: r.Instance, Flavor: r.Facts.Version.Flavor, MayFail: true,
+				Why: fmt.Sprintf("%s may wake up, and what has been received must not move any more", s.Instance)})
+		}
+	}
+	return st
 }
 
 // wasOpen reports whether a successor that is up is or has been the primary: it follows nobody, or somebody holds what the old primary never had.

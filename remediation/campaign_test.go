@@ -55,6 +55,7 @@ type schedule struct {
 	faults   []fault
 	crashes  int // of leaders
 	outcome  string
+	mu       sync.Mutex
 	told     []string
 	verbose  bool
 	began    time.Time
@@ -130,6 +131,8 @@ func (s *schedule) fault(servers int) fault {
 }
 
 func (s *schedule) tell(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.told = append(s.told, fmt.Sprintf("%8s ", time.Since(s.began).Round(time.Millisecond))+fmt.Sprintf(format, args...))
 }
 
@@ -154,12 +157,12 @@ func (s *schedule) run(t *testing.T, verbose bool) {
 			s.tell("recovery: %s: %s", res.Outcome, res.Text)
 			s.tell("fleet: %s", w.Shape())
 		}
-		wg.Wait()
 		w.around = nil
 		for range 60 { // a leader goes on looking after what else has broken
 			w.mend(w.look())
 			w.Pass(100 * time.Millisecond)
 		}
+		wg.Wait()
 		s.tell("fleet: %s", w.Shape())
 		w.HealAll()
 		s.tell("healed: %s", w.Shape())
@@ -261,9 +264,7 @@ func (u *unreliable) Do(ctx context.Context, step remediation.Step) error {
 	default:
 		err = u.Actor.Do(ctx, step)
 	}
-	u.mu.Lock()
 	u.schedule.tell("step: %s: %v", step, err)
-	u.mu.Unlock()
 	return err
 }
 

@@ -97,13 +97,18 @@ func (m *maker) unapplied(r *topology.Instance) topology.GTIDSet {
 }
 
 // followers are the direct replicas of the failed primary: those that point at it now, and those that did when the recovery opened. A successor
-// that went down before the recovery ended, and deposed primaries that are down, leave theirs to it as well.
+// that went down before the recovery ended, and deposed primaries that are down, leave theirs to it as well; and so is whoever this recovery has
+// stopped, wherever it is now.
 func (m *maker) followers() []*topology.Instance {
 	ids := slices.Clone(m.failed.Direct)
 	ids = append(ids, m.goal.Followers...)
 	for _, i := range m.cluster.Members {
-		if i.Down && (i.Deposed || i.Instance == m.goal.Successor) {
-			ids = append(ids, i.Direct...)
+		c, _ := i.Facts.Default()
+		source := m.snap.Instance(i.Source)
+		switch {
+		case source == nil:
+		case source.Down && (source.Deposed || i.Source == m.goal.Successor), m.frozenHere(c):
+			ids = append(ids, i.Instance)
 		}
 	}
 	slices.SortFunc(ids, topology.CompareIDs)

@@ -80,6 +80,10 @@ func (m *maker) bringAlong(plan Plan, siblings []*topology.Instance, s *topology
 		plan.Stages = append(plan.Stages, st)
 		return plan
 	}
+	if st := m.strangers(followers, s); len(st.Steps) > 0 {
+		plan.Stages = append(plan.Stages, st)
+		return plan
+	}
 	for _, r := range followers {
 		if text := m.connecting(r, s); text != "" {
 			plan.Waiting, plan.WaitingFor = text, r.Instance
@@ -111,6 +115,22 @@ func orNobody(id topology.InstanceID) string {
 		return "nobody"
 	}
 	return string(id)
+}
+
+// strangers keeps out who holds what the successor does not, although that was not so when it was told to follow: its receiver may have been
+// started by a restart, and have got something from the old primary in between. Only the successor's own writes can be newer than our sight of it.
+func (m *maker) strangers(followers []*topology.Instance, s *topology.Instance) Stage {
+	st := Stage{Phase: PhaseVerify}
+	if s.Facts.ServerUUID == "" {
+		return st // MariaDB numbers do not tell, but its sources turn strangers away
+	}
+	for _, r := range followers {
+		own := r.Facts.Received().Subtract(m.errant(r))
+		if ahead := own.Subtract(s.Facts.Received()).Without(s.Facts.ServerUUID); r != m.failed && !ahead.IsEmpty() {
+			st.Steps = append(st.Steps, optional(m.keepOut(r, s, ahead).Steps)...)
+		}
+	}
+	return st
 }
 
 // expected are those below the successor whom this recovery has brought there.

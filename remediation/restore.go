@@ -45,6 +45,11 @@ func (m *maker) stoppedHere(c topology.Channel) bool {
 	return c.Receiver == topology.ReceiverStopped && (since.IsZero() || !c.ReceiverSince.Before(since.Add(-m.snap.Patience.Slack)))
 }
 
+// frozenHere is stoppedHere where the recovery is known to the ledger, so that it can be told from what stood still before.
+func (m *maker) frozenHere(c topology.Channel) bool {
+	return !m.snap.Intents.Open[m.cluster.Name].Since.IsZero() && m.stoppedHere(c)
+}
+
 // thaw starts the receivers that this recovery has stopped, and restores the durability that it has relaxed.
 func (m *maker) thaw() Stage {
 	st := Stage{Phase: PhaseRestore}

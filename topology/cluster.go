@@ -13,7 +13,8 @@ type component struct {
 	members []*Instance
 }
 
-// components groups instances that replication links connect, in either direction and on any channel.
+// components groups instances that replication links connect, in either direction. Only the default channel counts: a server that gathers from
+// several clusters belongs to one of them, and does not make one of all.
 func components(ids []InstanceID, all map[InstanceID]*Instance) []component {
 	parent := make(map[InstanceID]InstanceID, len(ids))
 	var find func(InstanceID) InstanceID
@@ -28,9 +29,9 @@ func components(ids []InstanceID, all map[InstanceID]*Instance) []component {
 		parent[id] = id
 	}
 	for _, id := range ids {
-		for _, c := range all[id].Facts.Channels {
-			if _, known := parent[c.Source]; known {
-				parent[find(id)] = find(c.Source)
+		if source := all[id].Source; source != "" {
+			if _, known := parent[source]; known {
+				parent[find(id)] = find(source)
 			}
 		}
 	}

@@ -253,8 +253,10 @@ func (s *Service) close(id string) error {
 	if err := s.record("baton", "", ledger.ProgressRecovery{ID: id, Steps: steps}); err != nil {
 		return err
 	}
-	return s.record("baton", "", ledger.CloseRecovery{ID: id, Outcome: last.Outcome, Message: last.Text, Successor: last.Successor,
-		Phases: []ledger.Phase{{Name: "promote", Took: 5 * time.Millisecond}}})
+	return s.record("baton", "", ledger.CloseRecovery{
+		ID: id, Outcome: last.Outcome, Message: last.Text, Successor: last.Successor,
+		Phases: []ledger.Phase{{Name: "promote", Took: 5 * time.Millisecond}},
+	})
 }
 
 // Watch replays the events of a recovery, one for each receive from Held where that is set.

@@ -18,7 +18,7 @@ func analyzeCommand(t *terminal) *cli.Command {
 		Name: "analyze", Usage: "judge a snapshot file, without a service", ArgsUsage: "FILE",
 		Description: example("Reads what baton snapshot wrote, or a scenario in the notation, and says what is wrong in it by the default policy. It ends with 3 where something is. - is the standard input.",
 			"baton analyze fleet.json"),
-		Flags: []cli.Flag{&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Usage: "show findings that are hidden or ignored too (default: false)"}},
+		Flags: []cli.Flag{&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Usage: "show findings that are hidden or ignored too"}},
 		Action: t.offline(func(s *session) error {
 			in, err := s.readInput(s.Args().First())
 			if err != nil {

@@ -25,7 +25,7 @@ func newApp(t *terminal) *cli.App {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "url", EnvVars: []string{"BATON_URL"}, Value: defaultURL, Usage: "`URL` of any node of Baton"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: outputTable, Usage: "`FORMAT` of what is printed: table, json or yaml"},
-			&cli.DurationFlag{Name: "timeout", EnvVars: []string{"BATON_TIMEOUT"}, Value: 30 * time.Second, Usage: "how long to wait for an answer; following a recovery has no limit"},
+			&cli.DurationFlag{Name: "timeout", EnvVars: []string{"BATON_TIMEOUT"}, Value: 30 * time.Second, Usage: "`DURATION` to wait for an answer; following a recovery has no limit"},
 		},
 		Commands: []*cli.Command{
 			serveCommand(),

@@ -16,15 +16,15 @@ import (
 // changeFlags are the flags of every command that changes something, and those of its own.
 func changeFlags(own ...cli.Flag) []cli.Flag {
 	return append(own,
-		&cli.BoolFlag{Name: "dry-run", Usage: "say what would be done, and do nothing (default: false)"},
-		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask; needed where no person can be asked (default: false)"},
+		&cli.BoolFlag{Name: "dry-run", Usage: "say what would be done, and do nothing"},
+		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask; needed where no person can be asked"},
 		&cli.StringFlag{Name: "reason", Usage: "`TEXT` that is recorded as the reason"},
-		&cli.StringFlag{Name: "by", EnvVars: []string{"BATON_BY"}, Usage: "`WHO` asks, for the record (default: your user and host name)"},
+		&cli.StringFlag{Name: "by", EnvVars: []string{"BATON_BY"}, Usage: "`WHO` asks, for the record", DefaultText: "your user and host name"},
 	)
 }
 
-func forFlag(what string) cli.Flag {
-	return &cli.DurationFlag{Name: "for", Usage: "`DURATION`, like 90m; " + what}
+func forFlag(what, otherwise string) cli.Flag {
+	return &cli.DurationFlag{Name: "for", Usage: "`DURATION`, like 90m; " + what, DefaultText: otherwise}
 }
 
 // signature is who asks, and why.

@@ -35,30 +35,54 @@ func changingCommands() []changing {
 	signed := `"by":"operator","reason":"a drill"`
 	query := url.Values{"by": {"operator"}, "reason": {"a drill"}}.Encode()
 	return []changing{
-		{command: "takeover", plain: []string{"shop"}, flags: [][]string{{"--to", "db2"}, {"--allow", "lag", "--allow=followers"}, reason}, scenario: shop,
-			method: "POST", path: "/api/v1/recoveries", body: `{"kind":"takeover","cluster":"shop","to":"db2","allow":["lag","followers"],` + signed + `}`},
-		{command: "failover", plain: []string{"blog"}, flags: [][]string{{"--to=web2"}, {"--allow", "holds_everything"}, reason}, scenario: blog,
-			method: "POST", path: "/api/v1/recoveries", body: `{"kind":"failover","cluster":"blog","to":"web2","allow":["holds_everything"],` + signed + `}`},
-		{command: "relocate", plain: []string{"db4"}, flags: [][]string{{"--below", "db1"}, reason}, scenario: shop,
-			method: "POST", path: "/api/v1/recoveries", body: `{"kind":"relocate","instance":"db4","to":"db1",` + signed + `}`},
-		{command: "recovery ack", plain: []string{"20260102T030405.000Z-00000001"}, flags: [][]string{reason}, scenario: shop, before: []string{"takeover", "shop", "--yes"},
-			method: "POST", path: "/api/v1/recoveries/20260102T030405.000Z-00000001/acknowledge", body: `{` + signed + `}`},
-		{command: "recovery ack", flags: [][]string{{"--cluster", "shop"}, reason}, scenario: shop, before: []string{"takeover", "shop", "--yes"},
-			method: "POST", path: "/api/v1/clusters/shop/acknowledge", body: `{` + signed + `}`},
-		{command: "downtime begin", plain: []string{"db3"}, flags: [][]string{{"--for", "2h"}, reason}, scenario: shop,
-			method: "POST", path: "/api/v1/downtimes", body: `{"instance":"db3","for":"2h0m0s",` + signed + `}`},
-		{command: "downtime end", plain: []string{"db3"}, flags: [][]string{reason}, scenario: shop, before: []string{"downtime", "begin", "db3", "--yes", "--reason", "disk"},
-			method: "DELETE", path: "/api/v1/downtimes/db3", query: query},
-		{command: "pause", plain: []string{"shop"}, flags: [][]string{{"--rule", "DeadPrimary"}, {"--for=30m"}, reason}, scenario: shop,
-			method: "POST", path: "/api/v1/pauses", body: `{"cluster":"shop","rule":"DeadPrimary","for":"30m0s",` + signed + `}`},
-		{command: "resume", plain: []string{"shop"}, flags: [][]string{reason}, scenario: shop, before: []string{"pause", "shop", "--yes", "--reason", "work"},
-			method: "DELETE", path: "/api/v1/pauses", query: query + "&cluster=shop"},
-		{command: "promotion", plain: []string{"db3", "prefer"}, flags: [][]string{{"--for", "24h"}, reason}, scenario: shop,
-			method: "PUT", path: "/api/v1/instances/db3/promotion-rule", body: `{"rule":"prefer","for":"24h0m0s",` + signed + `}`},
-		{command: "discover", plain: []string{"db9"}, flags: [][]string{reason}, scenario: shop,
-			method: "POST", path: "/api/v1/instances", body: `{"instance":"db9",` + signed + `}`},
-		{command: "forget", plain: []string{"db4"}, flags: [][]string{{"--for", "1h"}, reason}, scenario: shop,
-			method: "DELETE", path: "/api/v1/instances/db4", query: query + "&for=1h0m0s"},
+		{
+			command: "takeover", plain: []string{"shop"}, flags: [][]string{{"--to", "db2"}, {"--allow", "lag", "--allow=followers"}, reason}, scenario: shop,
+			method: "POST", path: "/api/v1/recoveries", body: `{"kind":"takeover","cluster":"shop","to":"db2","allow":["lag","followers"],` + signed + `}`,
+		},
+		{
+			command: "failover", plain: []string{"blog"}, flags: [][]string{{"--to=web2"}, {"--allow", "holds_everything"}, reason}, scenario: blog,
+			method: "POST", path: "/api/v1/recoveries", body: `{"kind":"failover","cluster":"blog","to":"web2","allow":["holds_everything"],` + signed + `}`,
+		},
+		{
+			command: "relocate", plain: []string{"db4"}, flags: [][]string{{"--below", "db1"}, reason}, scenario: shop,
+			method: "POST", path: "/api/v1/recoveries", body: `{"kind":"relocate","instance":"db4","to":"db1",` + signed + `}`,
+		},
+		{
+			command: "recovery ack", plain: []string{"20260102T030405.000Z-00000001"}, flags: [][]string{reason}, scenario: shop, before: []string{"takeover", "shop", "--yes"},
+			method: "POST", path: "/api/v1/recoveries/20260102T030405.000Z-00000001/acknowledge", body: `{` + signed + `}`,
+		},
+		{
+			command: "recovery ack", flags: [][]string{{"--cluster", "shop"}, reason}, scenario: shop, before: []string{"takeover", "shop", "--yes"},
+			method: "POST", path: "/api/v1/clusters/shop/acknowledge", body: `{` + signed + `}`,
+		},
+		{
+			command: "downtime begin", plain: []string{"db3"}, flags: [][]string{{"--for", "2h"}, reason}, scenario: shop,
+			method: "POST", path: "/api/v1/downtimes", body: `{"instance":"db3","for":"2h0m0s",` + signed + `}`,
+		},
+		{
+			command: "downtime end", plain: []string{"db3"}, flags: [][]string{reason}, scenario: shop, before: []string{"downtime", "begin", "db3", "--yes", "--reason", "disk"},
+			method: "DELETE", path: "/api/v1/downtimes/db3", query: query,
+		},
+		{
+			command: "pause", plain: []string{"shop"}, flags: [][]string{{"--rule", "DeadPrimary"}, {"--for=30m"}, reason}, scenario: shop,
+			method: "POST", path: "/api/v1/pauses", body: `{"cluster":"shop","rule":"DeadPrimary","for":"30m0s",` + signed + `}`,
+		},
+		{
+			command: "resume", plain: []string{"shop"}, flags: [][]string{reason}, scenario: shop, before: []string{"pause", "shop", "--yes", "--reason", "work"},
+			method: "DELETE", path: "/api/v1/pauses", query: query + "&cluster=shop",
+		},
+		{
+			command: "promotion", plain: []string{"db3", "prefer"}, flags: [][]string{{"--for", "24h"}, reason}, scenario: shop,
+			method: "PUT", path: "/api/v1/instances/db3/promotion-rule", body: `{"rule":"prefer","for":"24h0m0s",` + signed + `}`,
+		},
+		{
+			command: "discover", plain: []string{"db9"}, flags: [][]string{reason}, scenario: shop,
+			method: "POST", path: "/api/v1/instances", body: `{"instance":"db9",` + signed + `}`,
+		},
+		{
+			command: "forget", plain: []string{"db4"}, flags: [][]string{{"--for", "1h"}, reason}, scenario: shop,
+			method: "DELETE", path: "/api/v1/instances/db4", query: query + "&for=1h0m0s",
+		},
 	}
 }
 

@@ -50,8 +50,9 @@ func statusStyle(status api.ClusterStatus) style {
 		return none
 	case api.StatusPrimaryDown:
 		return red
+	default:
+		return yellow
 	}
-	return yellow
 }
 
 // clusterNotes says what a person must know besides.

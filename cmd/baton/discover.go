@@ -28,15 +28,17 @@ func forgetCommand(t *terminal) *cli.Command {
 	return &cli.Command{
 		Name: "forget", Usage: "stop watching an instance", ArgsUsage: "INSTANCE",
 		Description: example("Stops watching an instance, and does not discover it again for a time, 24h by default.", "baton forget db3 --for 1h"),
-		Flags:       changeFlags(forFlag("how long it is not discovered again (default: 24h)")),
+		Flags:       changeFlags(forFlag("how long it is not discovered again", "24h")),
 		Action: t.with(func(s *session) error {
 			length, err := s.length()
 			if err != nil {
 				return err
 			}
 			id, sig := s.Args().First(), s.signature()
-			return s.apply(change{what: "stop watching " + id, request: sig, check: s.known(id),
-				do: done(func(ctx context.Context) (api.Done, error) { return s.client.Forget(ctx, id, length, sig) })})
+			return s.apply(change{
+				what: "stop watching " + id, request: sig, check: s.known(id),
+				do: done(func(ctx context.Context) (api.Done, error) { return s.client.Forget(ctx, id, length, sig) }),
+			})
 		}),
 	}
 }
@@ -46,7 +48,7 @@ func promotionCommand(t *terminal) *cli.Command {
 		Name: "promotion", Usage: "say how welcome an instance is as a primary", ArgsUsage: "INSTANCE PROMOTION",
 		Description: example("The rule is prefer, neutral, prefer_not or must_not; configured returns to the one of the configuration. It holds for ever by default.",
 			"baton promotion db3 must_not --reason 'slow disk'"),
-		Flags: changeFlags(forFlag("how long (default: for ever)")),
+		Flags: changeFlags(forFlag("how long", "for ever")),
 		Action: t.with(func(s *session) error {
 			length, err := s.length()
 			if err != nil {
@@ -57,8 +59,10 @@ func promotionCommand(t *terminal) *cli.Command {
 			if rule == promotionConfigured {
 				req.Rule = ""
 			}
-			return s.apply(change{what: fmt.Sprintf("set the promotion rule of %s to %s", id, rule), request: req, check: s.known(id),
-				do: done(func(ctx context.Context) (api.Done, error) { return s.client.SetPromotionRule(ctx, id, req) })})
+			return s.apply(change{
+				what: fmt.Sprintf("set the promotion rule of %s to %s", id, rule), request: req, check: s.known(id),
+				do: done(func(ctx context.Context) (api.Done, error) { return s.client.SetPromotionRule(ctx, id, req) }),
+			})
 		}),
 	}
 }

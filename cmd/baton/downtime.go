@@ -16,7 +16,7 @@ func downtimeCommand(t *terminal) *cli.Command {
 			{
 				Name: "begin", Usage: "begin a downtime", ArgsUsage: "INSTANCE",
 				Description: example("Ignores the findings of an instance.", "baton downtime begin db3 --for 2h --reason 'new disk'"),
-				Flags:       changeFlags(forFlag("how long (default: 1h, and the answer says so)")),
+				Flags:       changeFlags(forFlag("how long", "1h, and the answer says so")),
 				Action:      t.with((*session).beginDowntime),
 			},
 			{
@@ -25,8 +25,10 @@ func downtimeCommand(t *terminal) *cli.Command {
 				Flags:       changeFlags(),
 				Action: t.with(func(s *session) error {
 					id, sig := s.Args().First(), s.signature()
-					return s.apply(change{what: "end the downtime of " + id, request: sig, check: s.known(id),
-						do: done(func(ctx context.Context) (api.Done, error) { return s.client.EndDowntime(ctx, id, sig) })})
+					return s.apply(change{
+						what: "end the downtime of " + id, request: sig, check: s.known(id),
+						do: done(func(ctx context.Context) (api.Done, error) { return s.client.EndDowntime(ctx, id, sig) }),
+					})
 				}),
 			},
 			{

@@ -11,7 +11,7 @@ func findingsCommand(t *terminal) *cli.Command {
 		Name: "findings", Usage: "say what is wrong", ArgsUsage: "[CLUSTER]",
 		Description: example("Lists what is wrong in a cluster or, by default, anywhere. Findings that another one explains, and those of downtimed instances, are left out of the table.",
 			"baton findings shop", "baton findings --all"),
-		Flags: []cli.Flag{&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Usage: "show those that are hidden or ignored too (default: false)"}},
+		Flags: []cli.Flag{&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Usage: "show those that are hidden or ignored too"}},
 		Action: t.with(func(s *session) error {
 			ctx, cancel := s.ask()
 			defer cancel()

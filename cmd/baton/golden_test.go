@@ -112,15 +112,19 @@ func TestPrinting(t *testing.T) {
 			s.printPlan(api.Plan{Kind: "failover", Cluster: "shop", Instance: "db1:3306", Gates: gates[:2], Candidates: candidates, Stages: stages, AtRisk: "u1:1-9", Next: "then it is verified"})
 		},
 		"plan_refused": func(s *session) {
-			s.printPlan(api.Plan{Kind: "takeover", Cluster: "shop", Instance: "db1:3306", Gates: gates, Candidates: candidates[2:],
-				Refusal: &api.Refusal{Reason: "lag", Text: lagging.Evidence, Hint: "--allow lag accepts it"}})
+			s.printPlan(api.Plan{
+				Kind: "takeover", Cluster: "shop", Instance: "db1:3306", Gates: gates, Candidates: candidates[2:],
+				Refusal: &api.Refusal{Reason: "lag", Text: lagging.Evidence, Hint: "--allow lag accepts it"},
+			})
 		},
 		"plan_relocate": func(s *session) {
 			s.printPlan(api.Plan{Kind: "relocate", Cluster: "shop", Instance: "db4:3306", To: "db2:3306", Gates: gates[:1], Complete: true})
 		},
 		"why_not": func(s *session) {
-			s.printWhyNot(api.WhyNot{Cluster: "shop", Primary: "db1:3306", Sentence: "If db1:3306 died now, Baton would not act by itself: lag.", Gates: gates,
-				Missing: gates[2:], Candidates: candidates, AtRisk: "u1:1-9"})
+			s.printWhyNot(api.WhyNot{
+				Cluster: "shop", Primary: "db1:3306", Sentence: "If db1:3306 died now, Baton would not act by itself: lag.", Gates: gates,
+				Missing: gates[2:], Candidates: candidates, AtRisk: "u1:1-9",
+			})
 		},
 		"explanation": func(s *session) {
 			s.printExplanation(api.Explanation{Rule: "DeadPrimary", Summary: "The primary is down.", Instance: "db1:3306", Conditions: []api.Condition{
@@ -136,8 +140,10 @@ func TestPrinting(t *testing.T) {
 		},
 		"outcome_partial": func(s *session) {
 			took := 0.084
-			s.printOutcome(api.RecoveryView{Kind: "failover", Cluster: "shop", Outcome: api.OutcomePartial, Message: "db4:3306 was left behind.", Successor: "db2:3306", TookSeconds: &took,
-				LostReplicas: []string{"db4:3306"}, LostTransactions: "u1:8-9"})
+			s.printOutcome(api.RecoveryView{
+				Kind: "failover", Cluster: "shop", Outcome: api.OutcomePartial, Message: "db4:3306 was left behind.", Successor: "db2:3306", TookSeconds: &took,
+				LostReplicas: []string{"db4:3306"}, LostTransactions: "u1:8-9",
+			})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

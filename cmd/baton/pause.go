@@ -9,7 +9,7 @@ import (
 )
 
 func ruleFlag() cli.Flag {
-	return &cli.StringFlag{Name: "rule", Usage: "only recoveries by this `RULE` (default: all)"}
+	return &cli.StringFlag{Name: "rule", Usage: "only recoveries by this `RULE`", DefaultText: "all"}
 }
 
 func pauseCommand(t *terminal) *cli.Command {
@@ -17,7 +17,7 @@ func pauseCommand(t *terminal) *cli.Command {
 		Name: "pause", Usage: "stop automatic recoveries", ArgsUsage: "[CLUSTER]",
 		Description: example("Stops what Baton does by itself, in a cluster or, by default, in the whole fleet. What people ask for goes on.",
 			"baton pause shop --for 1h --reason 'network work'", "baton pause --rule DeadPrimary --reason 'drill'"),
-		Flags:  changeFlags(ruleFlag(), forFlag("how long (default: until resumed)")),
+		Flags:  changeFlags(ruleFlag(), forFlag("how long", "until resumed")),
 		Action: t.with((*session).pauseAutomation),
 	}
 }
@@ -55,8 +55,10 @@ func resumeCommand(t *terminal) *cli.Command {
 		Flags:       changeFlags(ruleFlag()),
 		Action: t.with(func(s *session) error {
 			cluster, rule, sig := s.Args().First(), s.String("rule"), s.signature()
-			return s.apply(change{what: "let automatic recoveries of " + scopeOf(cluster, rule) + " go on", request: sig, check: s.knownCluster(cluster),
-				do: done(func(ctx context.Context) (api.Done, error) { return s.client.Resume(ctx, cluster, rule, sig) })})
+			return s.apply(change{
+				what: "let automatic recoveries of " + scopeOf(cluster, rule) + " go on", request: sig, check: s.knownCluster(cluster),
+				do: done(func(ctx context.Context) (api.Done, error) { return s.client.Resume(ctx, cluster, rule, sig) }),
+			})
 		}),
 	}
 }

@@ -123,11 +123,11 @@ func (p *permutation) descend(name string) error {
 }
 
 func (p *permutation) path() string {
-	path := "baton"
+	words := []string{"baton"}
 	for _, l := range p.levels[1:] {
-		path += " " + l.name
+		words = append(words, l.name)
 	}
-	return path
+	return strings.Join(words, " ")
 }
 
 // flag reads one flag, or several short ones in one word.

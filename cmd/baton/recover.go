@@ -11,7 +11,7 @@ import (
 )
 
 func allowFlag() cli.Flag {
-	return &cli.StringSliceFlag{Name: "allow", Usage: "`GATE` that need not pass; may be repeated (default: none)"}
+	return &cli.StringSliceFlag{Name: "allow", Usage: "`GATE` that need not pass; may be repeated", DefaultText: "none"}
 }
 
 func takeoverCommand(t *terminal) *cli.Command {
@@ -19,7 +19,7 @@ func takeoverCommand(t *terminal) *cli.Command {
 		Name: "takeover", Usage: "hand the primary's role over, while the primary is up", ArgsUsage: "CLUSTER",
 		Description: example("Promotes a replica without losing a write; the old primary follows it. By default Baton chooses the replica.",
 			"baton takeover shop --dry-run", "baton takeover shop --to db2"),
-		Flags: changeFlags(&cli.StringFlag{Name: "to", Usage: "`INSTANCE` that is to become the primary (default: the best)"}, allowFlag()),
+		Flags: changeFlags(&cli.StringFlag{Name: "to", Usage: "`INSTANCE` that is to become the primary", DefaultText: "the best"}, allowFlag()),
 		Action: t.with(func(s *session) error {
 			return s.recover(api.RecoveryRequest{Kind: api.KindTakeover, Cluster: s.Args().First(), To: s.String("to")})
 		}),
@@ -31,7 +31,7 @@ func failoverCommand(t *terminal) *cli.Command {
 		Name: "failover", Usage: "replace a primary that is down", ArgsUsage: "CLUSTER",
 		Description: example("Promotes the replica that holds everything. By default Baton chooses it. Unless --yes is given, the name of the cluster has to be typed.",
 			"baton failover shop --dry-run", "baton failover shop --to db2"),
-		Flags: changeFlags(&cli.StringFlag{Name: "to", Usage: "`INSTANCE` that is to become the primary (default: the best)"}, allowFlag()),
+		Flags: changeFlags(&cli.StringFlag{Name: "to", Usage: "`INSTANCE` that is to become the primary", DefaultText: "the best"}, allowFlag()),
 		Action: t.with(func(s *session) error {
 			return s.recover(api.RecoveryRequest{Kind: api.KindFailover, Cluster: s.Args().First(), To: s.String("to")})
 		}),
@@ -42,7 +42,7 @@ func relocateCommand(t *terminal) *cli.Command {
 	return &cli.Command{
 		Name: "relocate", Usage: "let a replica follow another source", ArgsUsage: "INSTANCE",
 		Description: example("Moves one replica, with all that is below it, to another source of its cluster.", "baton relocate db4 --below db2"),
-		Flags:       changeFlags(&cli.StringFlag{Name: "below", Usage: "`INSTANCE` that is to be its source (no default)"}, allowFlag()),
+		Flags:       changeFlags(&cli.StringFlag{Name: "below", Usage: "`INSTANCE` that is to be its source", DefaultText: "none"}, allowFlag()),
 		Action: t.with(func(s *session) error {
 			if s.String("below") == "" {
 				return usage("baton relocate: name the source").with("add --below INSTANCE")
@@ -147,11 +147,11 @@ func (s *session) follow(id string) error {
 	if err != nil {
 		return err
 	}
-	return s.summarize(id, end)
+	return s.reportEnd(id, end)
 }
 
-// summarize says how it ended. The record knows more than the last event; where it cannot be read, the event has to do.
-func (s *session) summarize(id string, end api.Progress) error {
+// reportEnd says how it ended. The record knows more than the last event; where it cannot be read, the event has to do.
+func (s *session) reportEnd(id string, end api.Progress) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.Context.Context), s.Duration("timeout"))
 	defer cancel()
 	rec, err := s.client.Recovery(ctx, id)

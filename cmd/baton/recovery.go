@@ -27,8 +27,8 @@ func recoveryListCommand(t *terminal) *cli.Command {
 		Name: "list", Usage: "list recoveries, the newest first", Description: example("By default it lists the recoveries of all clusters, ended ones too.",
 			"baton recovery list --cluster shop", "baton recovery list --open"),
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "cluster", Usage: "only of this `CLUSTER` (default: all)"},
-			&cli.BoolFlag{Name: "open", Usage: "only those that have not ended (default: false)"},
+			&cli.StringFlag{Name: "cluster", Usage: "only of this `CLUSTER`", DefaultText: "all"},
+			&cli.BoolFlag{Name: "open", Usage: "only those that have not ended"},
 		},
 		Action: t.with(func(s *session) error {
 			ctx, cancel := s.ask()
@@ -84,7 +84,7 @@ func recoveryShowCommand(t *terminal) *cli.Command {
 		Name: "show", Usage: "show a recovery with its steps", ArgsUsage: "RECOVERY",
 		Description: example("Shows what was asked, done and reached. By default it does not wait for the end of a recovery that is running.",
 			"baton recovery show 20261120T150405.123Z-7f3a9c2e", "baton recovery show 20261120T150405.123Z-7f3a9c2e --follow"),
-		Flags: []cli.Flag{&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "tell its steps as they are done, until it ends (default: false)"}},
+		Flags: []cli.Flag{&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "tell its steps as they are done, until it ends"}},
 		Action: t.with(func(s *session) error {
 			if s.Bool("follow") {
 				return s.follow(s.Args().First())
@@ -104,9 +104,19 @@ func (s *session) printRecovery(r api.RecoveryView) {
 	s.printf("%s\n", s.paint(bold, "recovery "+r.ID))
 	facts := newTable()
 	for _, f := range [][2]string{
-		{"kind", r.Kind}, {"cluster", r.Cluster}, {"instance", r.Instance}, {"rule", r.Rule}, {"trigger", r.Trigger + ", by " + r.By}, {"reason", r.Reason},
-		{"opened", s.clock(r.Opened)}, {"closed", s.clock(r.Closed)}, {"outcome", r.Outcome}, {"message", r.Message}, {"successor", r.Successor},
-		{"left behind", strings.Join(r.LostReplicas, ", ")}, {"lost", r.LostTransactions},
+		{"kind", r.Kind},
+		{"cluster", r.Cluster},
+		{"instance", r.Instance},
+		{"rule", r.Rule},
+		{"trigger", r.Trigger + ", by " + r.By},
+		{"reason", r.Reason},
+		{"opened", s.clock(r.Opened)},
+		{"closed", s.clock(r.Closed)},
+		{"outcome", r.Outcome},
+		{"message", r.Message},
+		{"successor", r.Successor},
+		{"left behind", strings.Join(r.LostReplicas, ", ")},
+		{"lost", r.LostTransactions},
 	} {
 		if f[1] != "" && f[1] != "-" {
 			facts.add(none, f[0], f[1])
@@ -144,8 +154,8 @@ func recoveryPlanCommand(t *terminal) *cli.Command {
 		Description: example("Plans a failover or takeover of a cluster, or the relocation of an instance. It ends with 4 where it would be refused. By default Baton chooses the successor.",
 			"baton recovery plan failover shop", "baton recovery plan relocate db4 --below db2"),
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "to", Usage: "`INSTANCE` that is to become the primary (default: the best)"},
-			&cli.StringFlag{Name: "below", Usage: "`INSTANCE` that is to be the source (no default)"},
+			&cli.StringFlag{Name: "to", Usage: "`INSTANCE` that is to become the primary", DefaultText: "the best"},
+			&cli.StringFlag{Name: "below", Usage: "`INSTANCE` that is to be the source", DefaultText: "none"},
 			allowFlag(),
 		},
 		Action: t.with(func(s *session) error {
@@ -168,7 +178,7 @@ func recoveryAckCommand(t *terminal) *cli.Command {
 		Name: "ack", Usage: "sign a recovery, or all of a cluster, as seen", ArgsUsage: "[RECOVERY]",
 		Description: example("An acknowledged recovery no longer holds back the next one. The reason is the comment; neither it nor the subject has a default.",
 			"baton recovery ack 20261120T150405.123Z-7f3a9c2e --reason 'disk replaced'", "baton recovery ack --cluster shop --reason 'drill'"),
-		Flags: changeFlags(&cli.StringFlag{Name: "cluster", Usage: "all of this `CLUSTER` (no default)"}),
+		Flags: changeFlags(&cli.StringFlag{Name: "cluster", Usage: "all of this `CLUSTER`", DefaultText: "none"}),
 		Action: t.with(func(s *session) error {
 			id, cluster := s.Args().First(), s.String("cluster")
 			if (id == "") == (cluster == "") {
@@ -184,8 +194,10 @@ func recoveryAckCommand(t *terminal) *cli.Command {
 					do: done(func(ctx context.Context) (api.Done, error) { return s.client.AcknowledgeCluster(ctx, cluster, sig) }),
 				})
 			}
-			return s.apply(change{what: "acknowledge recovery " + id, request: sig, check: s.knownRecovery(id),
-				do: done(func(ctx context.Context) (api.Done, error) { return s.client.AcknowledgeRecovery(ctx, id, sig) })})
+			return s.apply(change{
+				what: "acknowledge recovery " + id, request: sig, check: s.knownRecovery(id),
+				do: done(func(ctx context.Context) (api.Done, error) { return s.client.AcknowledgeRecovery(ctx, id, sig) }),
+			})
 		}),
 	}
 }

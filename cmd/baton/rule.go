@@ -33,7 +33,7 @@ func ruleCommand(t *terminal) *cli.Command {
 				Name: "explain", Usage: "say which conditions of a failure model hold", ArgsUsage: "RULE [INSTANCE]",
 				Description: example("Asks every condition of a rule. A rule about instances needs one; one about the fleet asks about the whole fleet by default.",
 					"baton rule explain DeadPrimary db1"),
-				Flags: []cli.Flag{&cli.StringFlag{Name: "area", Usage: "`AREA` to ask a rule about areas of, as findings name it (default: fleet)"}},
+				Flags: []cli.Flag{&cli.StringFlag{Name: "area", Usage: "`AREA` to ask a rule about areas of, as findings name it", DefaultText: "fleet"}},
 				Action: t.with(func(s *session) error {
 					ctx, cancel := s.ask()
 					defer cancel()

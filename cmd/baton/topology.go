@@ -16,7 +16,7 @@ func topologyCommand(t *terminal) *cli.Command {
 		Name: "topology", Usage: "draw a cluster as a tree, or all", ArgsUsage: "[CLUSTER]",
 		Description: example("Draws who replicates from whom, with lag and problems. Without a cluster (the default) it draws all.", "baton topology shop --watch"),
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, Usage: "draw it again and again (default: false)"},
+			&cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, Usage: "draw it again and again"},
 			&cli.DurationFlag{Name: "every", Value: time.Second, Usage: "`INTERVAL` of --watch"},
 		},
 		Action: t.with(func(s *session) error {

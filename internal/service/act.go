@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/batondb/baton/analysis"
+	"github.com/batondb/baton/collector"
 	"github.com/batondb/baton/ledger"
 	"github.com/batondb/baton/remediation"
 	"github.com/batondb/baton/topology"
@@ -17,6 +19,7 @@ import (
 type leader struct {
 	engine     *engine
 	ledger     *ledger.Ledger
+	collector  *collector.Collector
 	recoveries *recoveries
 	names      *names
 	metrics    *recoveryMetrics
@@ -39,6 +42,9 @@ const testAgain = 200 * time.Millisecond
 
 // lead runs for one term. Whoever it started has ended when it returns.
 func (l *leader) lead(ctx context.Context) error {
+	if err := l.look(ctx); err != nil {
+		return nil //nolint:nilerr // the term is over
+	}
 	l.setTerm(ctx)
 	defer l.setTerm(nil)
 	defer l.recoveries.wait()
@@ -54,6 +60,38 @@ func (l *leader) lead(ctx context.Context) error {
 		case <-judged:
 		}
 	}
+}
+
+// look asks everybody whom the ledger speaks of once, and judges what they say. A new leader that has just started knows nothing else, and must not
+// take silence for absence.
+func (l *leader) look(ctx context.Context) error {
+	state := l.ledger.State()
+	var ids []topology.InstanceID
+	for id := range state.Seeds {
+		ids = append(ids, topology.InstanceID(id))
+	}
+	for id := range state.Members() {
+		if !state.IsForgotten(id, time.Now()) {
+			ids = append(ids, topology.InstanceID(id))
+		}
+	}
+	for _, goal := range l.recoveries.goals() {
+		ids = append(ids, goal.Followers...)
+		ids = append(ids, goal.Failed)
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	l.collector.Add(ids...)
+	if _, err := l.collector.Ask(ctx, ids...); err != nil && ctx.Err() != nil {
+		return err
+	}
+	judged := l.engine.judged()
+	l.engine.ask()
+	select {
+	case <-judged:
+	case <-ctx.Done():
+	}
+	return ctx.Err()
 }
 
 func (l *leader) setTerm(ctx context.Context) {

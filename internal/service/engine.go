@@ -34,6 +34,7 @@ type engine struct {
 	mu    sync.Mutex
 	dirty map[topology.InstanceID]topology.Observation
 	wake  chan struct{} // of the loop
+	again chan struct{} // a whole tick is asked for
 	heard chan struct{} // closed and replaced with every judgement
 }
 
@@ -41,6 +42,7 @@ type engine struct {
 func (e *engine) ready() *engine {
 	e.dirty = make(map[topology.InstanceID]topology.Observation)
 	e.wake = make(chan struct{}, 1)
+	e.again = make(chan struct{}, 1)
 	e.heard = make(chan struct{})
 	e.newest.Store(&judgement{snapshot: topology.Build(topology.Input{})})
 	return e
@@ -58,6 +60,8 @@ func (e *engine) run(ctx context.Context) error {
 		case <-tick.C:
 			e.tick(time.Now())
 		case <-changed:
+			e.tick(time.Now())
+		case <-e.again:
 			e.tick(time.Now())
 		case <-e.wake:
 			e.rejudge(time.Now())
@@ -118,6 +122,14 @@ func (e *engine) publish(j *judgement, events []analysis.Event) {
 		if ev.Kind == analysis.EventFiring || ev.Kind == analysis.EventResolved {
 			e.logger.Info(string(ev.Kind), "rule", f.Rule, "cluster", f.Cluster, "instance", f.Instance, "text", f.Sentence, "masked_by", f.MaskedBy)
 		}
+	}
+}
+
+// ask has everything judged again now.
+func (e *engine) ask() {
+	select {
+	case e.again <- struct{}{}:
+	default:
 	}
 }
 

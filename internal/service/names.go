@@ -25,7 +25,7 @@ type names struct {
 }
 
 type sight struct {
-	members []topology.InstanceID
+	members []string
 	primary topology.InstanceID
 	since   time.Time
 }
@@ -39,11 +39,7 @@ func (n *names) keep(ctx context.Context, snap *topology.Snapshot) {
 	state := n.ledger.State()
 	next := make(map[string]sight, len(snap.Clusters))
 	for _, c := range snap.Clusters {
-		now := sight{primary: c.Primary, since: snap.At}
-		for _, m := range c.Members {
-			now.members = append(now.members, m.Instance)
-		}
-		slices.SortFunc(now.members, topology.CompareIDs)
+		now := sight{members: memberNames(c), primary: c.Primary, since: snap.At}
 		if old, ok := n.seen[c.Name]; ok && old.primary == now.primary && slices.Equal(old.members, now.members) {
 			now.since = old.since
 		}
@@ -64,8 +60,8 @@ func (n *names) write(ctx context.Context, state *ledger.State, snap *topology.S
 		name = n.choose(state, c)
 	}
 	kept := state.Clusters[name]
-	if members := words(now.members); !slices.Equal(kept.Members, members) || c.Alias != kept.Alias && c.Alias != "" {
-		n.propose(ctx, ledger.NameCluster{ID: name, Alias: c.Alias, Members: members})
+	if !slices.Equal(kept.Members, now.members) || c.Alias != kept.Alias && c.Alias != "" {
+		n.propose(ctx, ledger.NameCluster{ID: name, Alias: c.Alias, Members: now.members})
 	}
 	primary := snap.Instance(c.Primary)
 	agreed := state.Primaries[name]
@@ -113,10 +109,12 @@ func (n *names) propose(ctx context.Context, body ledger.Body) {
 	}
 }
 
-func words(ids []topology.InstanceID) []string {
-	out := make([]string, len(ids))
-	for n, id := range ids {
-		out[n] = string(id)
+// memberNames returns the members of a cluster as the ledger keeps them.
+func memberNames(c *topology.Cluster) []string {
+	out := make([]string, len(c.Members))
+	for n, m := range c.Members {
+		out[n] = string(m.Instance)
 	}
+	slices.Sort(out)
 	return out
 }

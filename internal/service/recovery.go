@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -84,6 +85,9 @@ func (r *recoveries) open(ctx context.Context, goal *remediation.Goal, plan reme
 	if err != nil {
 		return "", fmt.Errorf("open a recovery of %s: encode the goal: %w", goal.Cluster, err)
 	}
+	if err := r.name(ctx, goal.Cluster); err != nil {
+		return "", err
+	}
 	entry, err := ledger.NewEntry(goal.By, goal.Reason, ledger.OpenRecovery{
 		ID: goal.ID, Cluster: goal.Cluster, Kind: string(goal.Kind), Rule: goal.Rule, Instance: string(goal.Failed),
 		Trigger: string(goal.Trigger), Term: r.ledger.Term(), Plan: planned, Evidence: evidence,
@@ -101,9 +105,32 @@ func (r *recoveries) open(ctx context.Context, goal *remediation.Goal, plan reme
 	return goal.ID, nil
 }
 
-// resume takes up the recoveries that the ledger has open. Each goes on from what is seen, whatever its last leader had done.
-func (r *recoveries) resume(ctx context.Context) {
-	for _, open := range r.ledger.State().RecoveriesOf("") {
+// name writes down who belongs to a cluster, where the ledger does not know it yet. Whoever takes the recovery up must know its members, the dead
+// ones included.
+func (r *recoveries) name(ctx context.Context, cluster string) error {
+	c := r.newest().Cluster(cluster)
+	if c == nil {
+		return nil
+	}
+	members := memberNames(c)
+	if slices.Equal(r.ledger.State().Clusters[cluster].Members, members) {
+		return nil
+	}
+	entry, err := ledger.NewEntry("baton", "before its recovery", ledger.NameCluster{ID: cluster, Alias: c.Alias, Members: members})
+	if err == nil {
+		err = r.ledger.Propose(ctx, entry)
+	}
+	if err != nil {
+		return fmt.Errorf("name cluster %s: %w", cluster, err)
+	}
+	return nil
+}
+
+// goals returns the goals of the recoveries that the ledger has open, as far as they have come.
+func (r *recoveries) goals() []remediation.Goal {
+	var goals []remediation.Goal
+	state := r.ledger.State()
+	for _, open := range state.RecoveriesOf("") {
 		if !open.Open() || !open.Approved() {
 			continue
 		}
@@ -113,9 +140,17 @@ func (r *recoveries) resume(ctx context.Context) {
 			continue
 		}
 		goal.ID, goal.Opened = open.ID, true
-		if p := r.ledger.State().Primaries[goal.Cluster]; p.Recovery == open.ID {
+		if p := state.Primaries[goal.Cluster]; p.Recovery == open.ID {
 			goal.Successor = topology.InstanceID(p.Instance)
 		}
+		goals = append(goals, goal)
+	}
+	return goals
+}
+
+// resume takes up the recoveries that the ledger has open. Each goes on from what is seen, whatever its last leader had done.
+func (r *recoveries) resume(ctx context.Context) {
+	for _, goal := range r.goals() {
 		if !r.claim(goal.Cluster, string(goal.Kind)) {
 			continue
 		}

@@ -140,27 +140,12 @@ func (s *Service) buildObservers() error {
 	}
 	s.collector, err = collector.New(collector.Options{
 		Prober: s.prober, Sentry: s.sentinel, Cache: s.cache, Names: names, Metrics: metrics, Logger: log,
-		Seeds: s.seeds(), Ignore: d.Ignored, Interval: d.Interval, UrgentWorkers: d.Workers, Workers: d.Workers,
+		Seeds: d.Seeds, Ignore: d.Ignored, Interval: d.Interval, UrgentWorkers: d.Workers, Workers: d.Workers,
 		SuspicionFor: f.Detection.SuspicionFor, ForgetAfter: d.ForgetAfter,
 		Related:   func(id topology.InstanceID) []topology.InstanceID { return s.related(id) },
 		OnObserve: func(o topology.Observation) { s.engine.observed(o) },
 	})
 	return err
-}
-
-// seeds are those of the configuration, those that operators added, and everybody whom the ledger knows as a member of a cluster.
-func (s *Service) seeds() []topology.InstanceID {
-	seeds := append([]topology.InstanceID(nil), s.opts.Config.Discovery.Seeds...)
-	state := s.ledger.State()
-	for id := range state.Seeds {
-		seeds = append(seeds, topology.InstanceID(id))
-	}
-	for id := range state.Members() {
-		if !state.IsForgotten(id, time.Now()) {
-			seeds = append(seeds, topology.InstanceID(id))
-		}
-	}
-	return seeds
 }
 
 // related names who can testify about an instance: its replicas, and its source.
@@ -255,7 +240,7 @@ func (s *Service) buildLoop() error {
 		logger: s.logger.With("component", "recovery"), hub: newHub(), running: make(map[string]string),
 	}
 	s.leader = &leader{
-		engine: s.engine, ledger: s.ledger, recoveries: s.recoveries, metrics: metrics, logger: s.logger.With("component", "leader"),
+		engine: s.engine, ledger: s.ledger, collector: s.collector, recoveries: s.recoveries, metrics: metrics, logger: s.logger.With("component", "leader"),
 		names: newNames(s.ledger, func(id topology.InstanceID) string { return s.file.Load().ClusterName(id) }, s.logger),
 	}
 	s.reloads = newReloadMetrics(s.registry, time.Now())

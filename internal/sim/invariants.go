@@ -127,7 +127,7 @@ func (f *Fleet) CheckRest() []string {
 		case s.source != "" && !s.receiver.on && s.stopped && !quarantined:
 			say("I9: the receiver of %s was stopped and is neither started nor quarantined", s.ID)
 		}
-		if extra := f.errant(s, p); len(extra) > 0 && f.below(s, p) && !quarantined {
+		if extra := f.errant(s, p); len(extra) > 0 && f.below(s, p) {
 			say("I5: %s follows %s and holds %d transactions that the primary does not have", s.ID, p.ID, len(extra))
 		}
 		if s.alive && s.durability != s.kept {
@@ -148,9 +148,12 @@ func (f *Fleet) errant(s, p *server) []int {
 	return out
 }
 
-// below reports whether s replicates from p, directly or not.
+// below reports whether s replicates from p, directly or not, and not by somebody who is quarantined.
 func (f *Fleet) below(s, p *server) bool {
 	for range f.servers {
+		if _, quarantined := f.ledger.intents.Quarantined[s.ID]; quarantined {
+			return false
+		}
 		if s = f.byID[s.source]; s == nil || s == p {
 			return s == p
 		}

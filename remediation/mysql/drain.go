@@ -41,10 +41,15 @@ func (a *Actor) drain(ctx context.Context, s *session, goal topology.GTIDSet) er
 		left  = total
 		moved = begin // when it was last seen to make progress
 	)
+	rescued := ""
 	for left > 0 {
 		remediation.ReportProgress(ctx, total-left, total)
 		if err := s.keepApplying(ctx, &st, goal); err != nil {
 			return err
+		}
+		if s.dropsWhenStarted(&st) { // no more: it was told to go on by position
+			rescued, goal = st.usingGTID, goal.Union(st.received)
+			total, left = st.executed.Behind(goal), st.executed.Behind(goal)
 		}
 		// What a MariaDB server wrote itself is executed and yet not waited for: only what is missing can be.
 		pause := s.pause(goal.Subtract(st.executed), expected(total-left, left, time.Since(begin)))
@@ -62,6 +67,12 @@ func (a *Actor) drain(ctx context.Context, s *session, goal topology.GTIDSet) er
 	}
 	if total > 0 {
 		remediation.ReportProgress(ctx, total, total)
+	}
+	if rescued == "" {
+		return nil
+	}
+	if _, err := s.change(ctx, s.stop, s.changeSource+" MASTER_USE_GTID="+rescued, s.startApplier); err != nil {
+		return fmt.Errorf("return to GTIDs after the drain: %w", err)
 	}
 	return nil
 }
@@ -120,22 +131,24 @@ func (st *state) applierFailure() error {
 	return fmt.Errorf("its applier stopped with error %s: %s; mend what it says or skip the transaction, start the applier, and try again", st.applierErrno, st.applierError)
 }
 
-// startApplierOnly starts an applier that was stopped. A MariaDB server that finds its way by GTIDs drops the relay logs when a thread is started
-// and both had stopped. It keeps them while replication goes by position, so there it is told to go on by position, exactly where it stands;
-// PointAt returns to GTIDs.
+// startApplierOnly starts an applier that was stopped. A MariaDB server that finds its place by GTIDs drops the relay logs when a thread is started
+// and both had stopped. It keeps them while replication goes by position, so there it is told to go on by position, exactly where it stands.
+// When it has applied all, drain returns to GTIDs.
 func (s *session) startApplierOnly(ctx context.Context, st *state) error {
-	if !s.mariaDB || st.startDropsNothing() == nil {
-		_, err := s.change(ctx, s.on(s.startApplier))
-		return err
+	batch := []string{s.on(s.startApplier)}
+	if s.dropsWhenStarted(st) {
+		if st.relayLog.IsZero() {
+			return errors.New("where it stands in its relay log is not known, and starting it otherwise would drop the log")
+		}
+		byPosition := fmt.Sprintf("%s MASTER_USE_GTID=no, RELAY_LOG_FILE=%s, RELAY_LOG_POS=%d", s.changeSource, quote(st.relayLog.File), st.relayLog.Pos)
+		batch = append([]string{byPosition}, batch...)
 	}
-	if st.relayLog.IsZero() {
-		return errors.New("where it stands in its relay log is not known, and starting it otherwise would drop the log")
-	}
-	_, err := s.change(ctx,
-		fmt.Sprintf("%s MASTER_USE_GTID=no, RELAY_LOG_FILE=%s, RELAY_LOG_POS=%d", s.changeSource, quote(st.relayLog.File), st.relayLog.Pos),
-		s.startApplier)
+	_, err := s.change(ctx, batch...)
 	return err
 }
+
+// dropsWhenStarted reports whether starting a thread would drop relay logs before they are applied.
+func (s *session) dropsWhenStarted(st *state) bool { return s.mariaDB && st.startDropsNothing() != nil }
 
 // relaxed is what a server does at every commit while it drains: it leaves the writing to disk to the operating system. A crash of the server
 // loses nothing then; a crash of the machine may.

@@ -38,6 +38,9 @@ func TestWaitAppliedDrainsWhatWasReceived(t *testing.T) {
 			if err != nil || len(lost) > 0 {
 				f.Errorf("%s: %d rows are lost (%v)", replica, len(lost), err)
 			}
+			if st := f.state(replica); !st.byGTID || st.applier != topology.ApplierRunning || st.usingGTID != before.usingGTID {
+				f.Errorf("%s is not what it was: %+v", replica, st)
+			}
 		}
 	})
 }

@@ -153,17 +153,18 @@ func TestSecretsAndTextOnTheWire(t *testing.T) {
 	eachFlavor(t, lab.Spec{}, func(f *fleet) {
 		primary := f.Primary()
 		f.do(step(remediation.Fence, primary))
-		for name, secret := range map[string]string{"too long": strings.Repeat("q7'", 100), "not allowed": `q7'relay\race`} {
+		tooLong := strings.Repeat("q7'", 100)
+		for _, secret := range []string{tooLong, `q7'relay\race`} {
 			f.actor = f.newActor(Options{Replication: func(topology.InstanceID) (Account, bool) {
 				return Account{User: lab.ReplicationUser, Password: secret}, true
 			}})
 			err := f.actor.Do(f.within(stepLimit), remediation.Step{Action: remediation.PointAt, On: id(primary), Source: "db9:3306"})
-			if name == "too long" && err == nil {
+			if secret == tooLong && err == nil {
 				f.Error("the server takes a password that is too long, so this tests nothing")
 			}
 			for where, text := range map[string]string{"error": fmt.Sprint(err), "log": f.logs.String()} {
 				if strings.Contains(text, "q7") {
-					f.Errorf("%s: the %s says %s", name, where, text)
+					f.Errorf("the %s says %s", where, text)
 				}
 			}
 		}

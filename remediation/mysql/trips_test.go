@@ -81,7 +81,7 @@ func TestRoundTrips(t *testing.T) {
 		"make primary, made":      {1, 2},
 		"make primary, receiving": {1, 2},
 	}
-	const rounds = 5
+	const rounds = 3
 	for n, flavor := range []lab.Flavor{lab.MySQL, lab.MariaDB} {
 		t.Run(string(flavor), func(t *testing.T) {
 			account := func(topology.InstanceID) (Account, bool) {
