@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -98,6 +100,22 @@ func FuzzDuration(f *testing.F) {
 		var again Duration
 		if raw, _ := d.MarshalText(); again.UnmarshalText(raw) != nil || again != d {
 			t.Errorf("%q is written as %s and read again as %s", text, d, again)
+		}
+	})
+}
+
+// FuzzDecode: whatever is sent, the answer is the request or an error that is the sender's.
+func FuzzDecode(f *testing.F) {
+	for _, s := range []string{`{"kind":"failover","allow":["lag"],"by":"x"}`, `{"allow":[[1]]}`, `{"for":"1h"}`, `[]`, `null`, `{"by":"a","by":"b"}`, "\x00", `{"kind":1e400}`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		for _, into := range []any{&RecoveryRequest{}, &DowntimeRequest{}, &Signature{}} {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))
+			r.Header.Set("Content-Type", "application/json")
+			if err := decode(r, into); err != nil && errorOf(err).Code != CodeBadRequest {
+				t.Errorf("%q is answered with %s: %v", body, errorOf(err).Code, err)
+			}
 		}
 	})
 }

@@ -169,16 +169,20 @@ func (m *maker) agreeAgain(s *topology.Instance) Stage {
 	}}
 }
 
-// putBack lets everybody who followed the old primary when the takeover began follow it again.
+// putBack lets everybody who followed the old primary when the takeover began follow it again, unless the successor gave it something meanwhile.
 func (m *maker) putBack() Stage {
 	st := Stage{Phase: PhaseRestore}
 	for _, r := range m.followers() {
-		clean := m.failed.Facts.Executed.Contains(r.Facts.Received().Subtract(m.errant(r)))
-		if m.canBeHelped(r) && !r.Deposed && r.Source != m.goal.Failed && (r.Source != "" || clean) {
-			step := m.pointAt(r, m.failed)
-			step.Why = "the takeover was given up"
-			st.Steps = append(st.Steps, step)
+		if !m.canBeHelped(r) || r.Deposed || r.Source == m.goal.Failed {
+			continue
 		}
+		if ahead := m.beyond(r, m.failed); !ahead.IsEmpty() {
+			st.Steps = append(st.Steps, optional(m.keepOut(r, m.failed, ahead).Steps)...)
+			continue
+		}
+		step := m.pointAt(r, m.failed)
+		step.Why = "the takeover was given up"
+		st.Steps = append(st.Steps, step)
 	}
 	return st
 }

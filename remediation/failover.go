@@ -49,6 +49,9 @@ func (m *maker) replace() (Plan, error) {
 	}
 	plan.Successor = best.Instance
 	plan.Stages = m.promotion(&f, best)
+	if last := plan.Stages[len(plan.Stages)-1].Phase; last != PhasePromote {
+		plan.Next = fmt.Sprintf("when it has applied everything, and %s is still down, %s is promoted", m.goal.Failed, best.Instance)
+	}
 	return plan, nil
 }
 
@@ -274,7 +277,7 @@ func (m *maker) fenceDown() Step {
 		Why: "if it wakes up it must refuse writes before it does anything else"}
 }
 
-// promotion is everything from the frozen positions to an open primary.
+// promotion is what comes next between frozen positions and an open primary: the drain of the successor, and then its promotion.
 func (m *maker) promotion(f *field, best *Candidate) []Stage {
 	s, flavor := best.instance, best.instance.Facts.Version.Flavor
 	var stages []Stage
@@ -287,7 +290,13 @@ func (m *maker) promotion(f *field, best *Candidate) []Stage {
 		}}})
 	}
 	if drain := m.drain(s, goal); len(drain.Steps) > 0 {
+		if beside := m.drainBeside(f, s, goal); len(beside.Steps) > 0 {
+			stages = append(stages, beside)
+		}
 		stages = append(stages, drain)
+	}
+	if len(stages) > 0 {
+		return stages // that takes time, in which the old primary may come back: it is looked at again before anything is agreed on
 	}
 	deposed := m.goal.Failed
 	if m.goal.Successor != "" {
@@ -299,44 +308,6 @@ func (m *maker) promotion(f *field, best *Candidate) []Stage {
 		m.repoint(f.reachable, s, goal),
 		Stage{Phase: PhasePromote, Steps: []Step{m.makePrimary(s, goal)}},
 	)
-}
-
-// drain lets the successor apply what it has received, with its durability relaxed where that is much.
-func (m *maker) drain(s *topology.Instance, goal topology.GTIDSet) Stage {
-	st := Stage{Phase: PhaseDrain}
-	left := goal.Subtract(s.Facts.Executed).Count()
-	if left == 0 {
-		st.Steps = m.owed(s)
-		return st
-	}
-	flavor := s.Facts.Version.Flavor
-	wait := Step{Action: WaitApplied, On: s.Instance, Flavor: flavor, GTIDs: goal, Timeout: m.drainTimeout(left),
-		Why: fmt.Sprintf("%d received transactions are not applied yet; opening now would lose them", left)}
-	st.Steps = append(st.Steps, wait)
-	if left >= m.policy.RelaxAbove && m.policy.RelaxAbove > 0 && m.spared(s, goal) {
-		st.Steps = []Step{
-			{Action: RelaxDurability, On: s.Instance, Flavor: flavor, MayFail: true, Why: "the drain is what clients wait for"},
-			wait, m.restore(s),
-		}
-	} else {
-		st.Steps = append(st.Steps, m.owed(s)...)
-	}
-	return st
-}
-
-// spared reports whether another replica within reach holds all that s is to apply: while s is not durable, its crash must not lose the only copy.
-func (m *maker) spared(s *topology.Instance, goal topology.GTIDSet) bool {
-	for _, r := range m.followers() {
-		if r != s && m.canBeHelped(r) && r.Facts.Received().Contains(goal) {
-			return true
-		}
-	}
-	return false
-}
-
-// drainTimeout bounds a drain: five milliseconds a transaction is far slower than any applier seen, and a drain that stalls is given up long before.
-func (m *maker) drainTimeout(left uint64) time.Duration {
-	return 30*time.Second + time.Duration(min(left, 1<<40))*5*time.Millisecond
 }
 
 func (m *maker) makePrimary(s *topology.Instance, holding topology.GTIDSet) Step {
@@ -389,8 +360,9 @@ func (m *maker) stuck(r *topology.Instance) uint64 {
 func (m *maker) pointAt(r, s *topology.Instance) Step {
 	step := Step{Action: PointAt, On: r.Instance, Source: s.Instance, Flavor: r.Facts.Version.Flavor, SemiSync: r.Facts.SemiSync.ReplicaEnabled, MayFail: true,
 		Why: fmt.Sprintf("%s is the primary now", s.Instance)}
-	if !r.Facts.Version.IsMariaDB() {
-		step.Timeout = 5 * time.Second
+	step.Timeout = 5 * time.Second
+	if r.Facts.Version.IsMariaDB() {
+		step.Timeout = m.drainTimeout(m.unapplied(r).Count())
 	}
 	return step
 }

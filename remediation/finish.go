@@ -118,19 +118,24 @@ func orNobody(id topology.InstanceID) string {
 }
 
 // strangers keeps out who holds what the successor does not, although that was not so when it was told to follow: its receiver may have been
-// started by a restart, and have got something from the old primary in between. Only the successor's own writes can be newer than our sight of it.
+// started by a restart, and have got something from the old primary in between.
 func (m *maker) strangers(followers []*topology.Instance, s *topology.Instance) Stage {
 	st := Stage{Phase: PhaseVerify}
-	if s.Facts.ServerUUID == "" {
-		return st // MariaDB numbers do not tell, but its sources turn strangers away
-	}
 	for _, r := range followers {
-		own := r.Facts.Received().Subtract(m.errant(r))
-		if ahead := own.Subtract(s.Facts.Received()).Without(s.Facts.ServerUUID); r != m.failed && !ahead.IsEmpty() {
+		if ahead := m.beyond(r, s); r != m.failed && !ahead.IsEmpty() {
 			st.Steps = append(st.Steps, optional(m.keepOut(r, s, ahead).Steps)...)
 		}
 	}
 	return st
+}
+
+// beyond is what r holds and a primary p cannot have given it. Only p's own writes can be newer than our sight of p. MariaDB numbers do not tell,
+// but its sources turn away a replica that is beyond them.
+func (m *maker) beyond(r, p *topology.Instance) topology.GTIDSet {
+	if p.Facts.ServerUUID == "" {
+		return topology.GTIDSet{}
+	}
+	return r.Facts.Received().Subtract(m.errant(r)).Subtract(p.Facts.Received()).Without(p.Facts.ServerUUID)
 }
 
 // expected are those below the successor whom this recovery has brought there.

@@ -160,7 +160,7 @@ func (w *world) mend(snap *topology.Snapshot) bool {
 		return true
 	}
 	for _, i := range cluster.Members {
-		if i.Deposed && i.Up() && !i.Quarantined && i != primary {
+		if i.Deposed && i.Up() && (!i.Quarantined || i.Writable()) && i != primary {
 			w.tryTo(w.goal(analysis.RecoveryFence, i.Instance), snap)
 			return true
 		}

@@ -187,11 +187,16 @@ func (m *maker) follow(s *topology.Instance) Step {
 
 // finishTakeover is finish, and the old primary follows.
 func (m *maker) finishTakeover() (Plan, error) {
+	s := m.snap.Instance(m.goal.Successor)
+	if s != nil && !m.failed.Deposed && m.failed.Source != s.Instance {
+		// It was released while the takeover was being given up, and that went no further. Should it come back open, it must be known.
+		return Plan{Successor: s.Instance, Stages: []Stage{{Phase: PhaseDecide, Steps: []Step{
+			{Action: AgreePrimary, On: s.Instance, Source: m.goal.Failed, Why: "the old primary is deposed until it follows"}}}}}, nil
+	}
 	plan, err := m.finish()
 	if err != nil || !plan.Complete {
 		return plan, err
 	}
-	s := m.snap.Instance(m.goal.Successor)
 	if !m.canBeHelped(m.failed) {
 		return plan, nil
 	}

@@ -22,6 +22,7 @@ func demoCommand(t *terminal) *cli.Command {
 			"baton demo", "baton demo --once failover --flavor mariadb -o json"),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "once", Usage: "run one `DRILL` and end: " + strings.Join(demo.Drills(), ", ")},
+			&cli.IntFlag{Name: "runs", Value: 1, Usage: "with --once: run the drill `N` times, each on a new fleet, and print medians beside the floor"},
 			&cli.StringFlag{Name: "flavor", Value: string(lab.MySQL), Usage: "`FLAVOR` of the servers: mysql or mariadb"},
 			&cli.BoolFlag{Name: "async", Usage: "replicate asynchronously instead of with one semi-sync acknowledgement; rows may be lost"},
 			&cli.StringFlag{Name: "listen", Usage: "`ADDRESS` of Baton's API (default: 127.0.0.1:8306, or a free port with --once)"},
@@ -53,6 +54,9 @@ func runDemo(t *terminal, c *cli.Context) error {
 	case !slices.Contains(demo.Drills(), name):
 		return usage("--once %q is not one of %s", name, strings.Join(demo.Drills(), ", "))
 	}
+	if runs := c.Int("runs"); runs != 1 {
+		return t.repeat(c, opts, name, runs)
+	}
 	report, err := demo.Once(c.Context, opts, name)
 	if err != nil {
 		return err
@@ -75,4 +79,26 @@ func (t *terminal) printReport(report *demo.Report, format string) error {
 	}
 	report.Print(t.out)
 	return nil
+}
+
+func (t *terminal) repeat(c *cli.Context, opts demo.Options, name string, runs int) error {
+	if runs < 1 {
+		return usage("--runs %d: give at least 1", runs)
+	}
+	campaign, err := demo.Repeat(c.Context, opts, name, runs, func(line string) { fmt.Fprintln(t.err, line) })
+	if err != nil {
+		return err
+	}
+	switch c.String("output") {
+	case outputJSON:
+		err = t.printJSON(campaign)
+	case outputYAML:
+		err = t.printYAML(campaign)
+	default:
+		campaign.Print(t.out)
+	}
+	if err == nil && campaign.Held() < runs {
+		err = fmt.Errorf("%d of %d runs did not hold", runs-campaign.Held(), runs)
+	}
+	return err
 }

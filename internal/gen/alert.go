@@ -121,8 +121,8 @@ func (a *alert) filled(own map[string]string, value string) (all, notes map[stri
 // alertGroups are all alerts: those of the table, and those of Baton itself.
 func alertGroups(table []*analysis.Rule) []alertGroup {
 	findings := alertGroup{name: "baton-findings", title: "What Baton finds"}
-	for n, r := range table {
-		findings.alerts = append(findings.alerts, findingAlert(r, table[(n+1)%len(table)]))
+	for _, r := range table {
+		findings.alerts = append(findings.alerts, findingAlert(r))
 	}
 	return []alertGroup{
 		findings,
@@ -134,29 +134,15 @@ func alertGroups(table []*analysis.Rule) []alertGroup {
 	}
 }
 
-// findingAlert is the alert of one rule. Another rule shows that it is not confused with this one.
-func findingAlert(r, other *analysis.Rule) alert {
-	by, about := "mysql_cluster, mysql_instance, rule", "{{ $labels.mysql_instance }} in cluster {{ $labels.mysql_cluster }}"
-	own := []string{"mysql_cluster", "shop", "mysql_instance", "db1:3306", "rule", r.Name}
-	if r.Scope != analysis.ScopeInstance {
-		by, about = "rule", ""
-		own = []string{"rule", r.Name}
+// findingAlert is the alert of one rule. Its unit tests are made together with those of all other rules.
+func findingAlert(r *analysis.Rule) alert {
+	a := alert{
+		name: r.Name, rule: r, severity: r.Severity, summary: r.Summary, advice: r.Advice, commands: findingCommands(r),
+		expr: fmt.Sprintf("max by (rule) (baton_finding_active{rule=%q}) == 1", r.Name),
 	}
-	found := func(node, values string, rule *analysis.Rule) series {
-		return of(node, "baton_finding_active", values, append(own[:len(own)-2:len(own)-2], "rule", rule.Name, "severity", rule.Severity.String())...)
+	if r.Scope == analysis.ScopeInstance {
+		a.about = aboutInstance
+		a.expr = fmt.Sprintf("max by (mysql_cluster, mysql_instance, rule) (baton_finding_active{rule=%q}) == 1", r.Name)
 	}
-	return alert{
-		name: r.Name, rule: r, severity: r.Severity,
-		expr:    fmt.Sprintf("max by (%s) (baton_finding_active{rule=%q}) == 1", by, r.Name),
-		summary: r.Summary, about: about, advice: r.Advice,
-		commands: findingCommands(r),
-		fires: []example{{
-			name: "while it is found, once, whichever node of Baton tells it", after: time.Minute,
-			series: []series{found("baton-1", "1 1 stale", r), found("baton-2", "_ _ 1x8", r)}, want: []map[string]string{labels(own...)},
-		}},
-		quiet: []example{{
-			name: "when it is found no more, and when something else is found", after: time.Minute,
-			series: []series{found("baton-1", "1 1 stale", r), found("baton-1", "1x8", other)},
-		}},
-	}
+	return a
 }

@@ -57,34 +57,41 @@ func TestAlertsFireAndKeepQuiet(t *testing.T) {
 	}
 }
 
-// TestUnitTestsCanFail breaks one alert at a time, so that the unit tests above are worth something.
+// TestUnitTestsCanFail breaks some alerts, each in its own way, and wants every one of them to be caught: otherwise the unit tests are worth nothing.
 func TestUnitTestsCanFail(t *testing.T) {
-	for _, c := range []struct{ name, old, new string }{
-		{"a finding of another rule", `baton_finding_active{rule="DeadPrimary"}`, `baton_finding_active{rule=~"DeadPrimary.*"}`},
-		{"an alert that lasts", `max by (mysql_cluster, mysql_instance, rule) (baton_finding_active{rule="SplitBrain"})`,
-			`max by (mysql_cluster, mysql_instance, rule) (last_over_time(baton_finding_active{rule="SplitBrain"}[5m]))`},
-		{"an alert for each node", `max by (mysql_cluster, mysql_instance, rule) (baton_finding_active{rule="DeadPrimary"})`, `baton_finding_active{rule="DeadPrimary"}`},
-		{"a limit that is never reached", `baton_raft_leader_last_contact_seconds > 10`, `baton_raft_leader_last_contact_seconds > 1000`},
-		{"a severity", "severity: critical", "severity: warning"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			dir := written(t)
-			file := filepath.Join(dir, "alerts.yaml")
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			broken := strings.Replace(string(text), c.old, c.new, 1)
-			if broken == string(text) {
-				t.Fatalf("there is no %q", c.old)
-			}
-			if err := os.WriteFile(file, []byte(broken), 0o644); err != nil {
-				t.Fatal(err)
-			}
-			if out, err := promtool(t, "test", "rules", filepath.Join(dir, "alerts_test.yaml")); err == nil {
-				t.Errorf("nothing fails:\n%s", out)
-			}
-		})
+	dir := written(t)
+	file := filepath.Join(dir, "alerts.yaml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := string(text)
+	breaks := []struct{ alert, name, old, new string }{
+		{"BatonDeadPrimary", "finds other rules too", `baton_finding_active{rule="DeadPrimary"}`, `baton_finding_active{rule=~"DeadPrimary.*"}`},
+		{"BatonSplitBrain", "lasts", `(baton_finding_active{rule="SplitBrain"})`, `(last_over_time(baton_finding_active{rule="SplitBrain"}[5m]))`},
+		{"BatonWrongSource", "tells of each node", `max by (mysql_cluster, mysql_instance, rule) (baton_finding_active{rule="WrongSource"})`, `baton_finding_active{rule="WrongSource"}`},
+		{"BatonFollowerCutOff", "is never reached", `baton_raft_leader_last_contact_seconds > 10`, `baton_raft_leader_last_contact_seconds > 1000`},
+		{"BatonObserverIsolated", "is not as grave", "severity: critical", "severity: warning"},
+		{"BatonRecoveryRefused", "does not see the first event", " or 0 * sum by", " or 1 * sum by"},
+	}
+	for _, c := range breaks {
+		next := strings.Replace(broken, c.old, c.new, 1)
+		if next == broken {
+			t.Fatalf("%s: there is no %q", c.alert, c.old)
+		}
+		broken = next
+	}
+	if err := os.WriteFile(file, []byte(broken), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, err := promtool(t, "test", "rules", filepath.Join(dir, "alerts_test.yaml"))
+	if err == nil {
+		t.Error("nothing fails")
+	}
+	for _, c := range breaks {
+		if !strings.Contains(out, "alertname: "+c.alert+",") {
+			t.Errorf("%s: that it %s is not caught\n%s", c.alert, c.name, out)
+		}
 	}
 }
 

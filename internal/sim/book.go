@@ -79,7 +79,8 @@ func (f *Fleet) recorded(step remediation.Step, recovery string) bool {
 	in := &f.ledger.intents
 	switch step.Action {
 	case remediation.AgreePrimary:
-		return in.Clusters[f.options.Cluster].Primary == step.On && f.ledger.by == recovery
+		_, deposed := in.Deposed[step.Source]
+		return in.Clusters[f.options.Cluster].Primary == step.On && f.ledger.by == recovery && (step.Source == "" || deposed)
 	case remediation.Quarantine:
 		_, ok := in.Quarantined[step.On]
 		return ok
