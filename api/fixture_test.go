@@ -41,6 +41,7 @@ type fixture struct {
 	service *apitest.Service
 	server  *api.Server
 	url     string
+	end     func() // returns when every request has been counted
 }
 
 func newFixture(t *testing.T, scenario string, alter ...func(*api.Options)) *fixture {
@@ -65,7 +66,7 @@ func newFixture(t *testing.T, scenario string, alter ...func(*api.Options)) *fix
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &fixture{Client: client, t: t, service: service, server: server, url: ts.URL}
+	return &fixture{Client: client, t: t, service: service, server: server, url: ts.URL, end: ts.Close}
 }
 
 func signed() api.Signature { return api.Signature{By: "operator", Reason: "a drill"} }

@@ -109,6 +109,7 @@ func TestEveryRouteIsCalled(t *testing.T) {
 	if err := f.Leads(t.Context()); err != nil {
 		t.Error(err)
 	}
+	f.end()
 	served := make(map[string]bool)
 	families, err := reg.Gather()
 	if err != nil {

@@ -31,6 +31,8 @@ func scanChannels(s *session, a *answer) error {
 }
 
 // channel reads one row. Strings and sets that are the same as at the last probe are taken from there.
+//
+// long because it is one switch with a case for each column.
 func (s *session) channel(a *answer, words []word) (topology.Channel, error) {
 	var (
 		c       topology.Channel

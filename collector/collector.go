@@ -380,3 +380,14 @@ func (c *Collector) states(now time.Time) (up, down, overdue int) {
 	}
 	return up, down, overdue
 }
+
+// Aliases returns the other names of instances, each with the name under which the instance is observed.
+func (c *Collector) Aliases() map[topology.InstanceID]topology.InstanceID {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	out := make(map[topology.InstanceID]topology.InstanceID, len(c.aliases))
+	for alias, id := range c.aliases {
+		out[alias] = id
+	}
+	return out
+}

@@ -397,14 +397,3 @@ func (c *Collector) Inventory() []topology.InstanceID {
 	slices.SortFunc(ids, topology.CompareIDs)
 	return ids
 }
-
-// Aliases returns the other names of instances, each with the name under which the instance is observed.
-func (c *Collector) Aliases() map[topology.InstanceID]topology.InstanceID {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	out := make(map[topology.InstanceID]topology.InstanceID, len(c.aliases))
-	for alias, id := range c.aliases {
-		out[alias] = id
-	}
-	return out
-}

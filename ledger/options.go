@@ -47,14 +47,14 @@ const (
 	DefaultLease            = 500 * time.Millisecond
 	DefaultSnapshotInterval = 2 * time.Minute
 	DefaultSnapshotEntries  = 1024
-	defaultNodeID           = "baton"
+	DefaultNodeID           = "baton"
 	minTimeout              = 5 * time.Millisecond
 )
 
 // withDefaults fills what is not set.
 func (o Options) withDefaults() Options {
 	if o.NodeID == "" && len(o.Peers) == 0 {
-		o.NodeID = defaultNodeID
+		o.NodeID = DefaultNodeID
 	}
 	if o.Heartbeat == 0 {
 		o.Heartbeat = DefaultHeartbeat

@@ -73,6 +73,7 @@ func newSchedule(seed uint64) *schedule {
 	o := sim.Options{
 		Seed: seed, MariaDB: s.rng.IntN(2) == 0, WriteEvery: time.Duration(2+s.rng.IntN(8)) * time.Millisecond, Writes: 1500,
 		Apply: 1 + s.rng.IntN(4), Stream: 2 + s.rng.IntN(6), Loaded: 10, NetTimeout: 2 * time.Second,
+		Bound: 4 * time.Second, // three looks, each held up by a server that hangs
 	}
 	if s.rng.IntN(3) > 0 {
 		o.WaitFor = 1 + s.rng.IntN(min(2, replicas))

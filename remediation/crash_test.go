@@ -23,6 +23,7 @@ type crash struct {
 	mu   sync.Mutex
 	left int // steps that are still carried out; negative never crashes
 	done int
+	dead bool
 	at   remediation.Step
 }
 
@@ -30,28 +31,23 @@ var errCrashed = errors.New("the process of the leader has ended")
 
 func (c *crash) Do(ctx context.Context, step remediation.Step) error {
 	c.mu.Lock()
-	here, dead := c.left == 0, c.left == 0 && c.at.Action != ""
-	if here && !dead {
-		c.at = step
-	}
-	if !here {
-		c.left--
-	}
+	here, dead := c.left == 0, c.dead
+	c.left--
 	c.done++
 	c.mu.Unlock()
-	if dead {
+	switch {
+	case dead:
 		return remediation.ErrHalted
+	case !here:
+		return c.Actor.Do(ctx, step)
+	case c.after:
+		_ = c.Actor.Do(ctx, step)
 	}
-	if here && !c.after {
-		c.die(errCrashed)
-		return remediation.ErrHalted
-	}
-	err := c.Actor.Do(ctx, step)
-	if here {
-		c.die(errCrashed)
-		return remediation.ErrHalted
-	}
-	return err
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at, c.dead = step, true
+	c.die(errCrashed)
+	return remediation.ErrHalted
 }
 
 // drill is one recovery that is disturbed in many ways.

@@ -39,7 +39,9 @@ func (r *run) keepClosed(ctx, during context.Context) {
 			return
 		}
 		if st := fenceDeposed(snap, r.Goal.Cluster); len(st.Steps) > 0 {
-			Execute(ctx, Plan{Stages: []Stage{st}}, r.Actor, false, r.Watch)
+			if x := Execute(ctx, Plan{Stages: []Stage{st}}, r.Actor, false, r.Watch); x.Failed != nil {
+				return // it may fail, so this node may not act any more
+			}
 		}
 	}
 }

@@ -197,6 +197,11 @@ func (m *maker) finishTakeover() (Plan, error) {
 	if err != nil || !plan.Complete {
 		return plan, err
 	}
+	if _, lost := m.goal.Lost[m.goal.Failed]; !lost && !m.failed.Up() && !m.failed.Down {
+		// MySQL answers nobody for up to a second while it ends its acknowledgement thread, which it does on its way to being a replica.
+		plan.Complete, plan.Waiting, plan.WaitingFor = false, fmt.Sprintf("%s does not answer just now (%s)", m.goal.Failed, m.failed.Agreed), m.goal.Failed
+		return plan, nil
+	}
 	if !m.canBeHelped(m.failed) {
 		return plan, nil
 	}

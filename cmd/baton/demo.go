@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/prometheus/common/version"
 	"github.com/urfave/cli/v2"
 
 	"github.com/batondb/baton/internal/demo"
@@ -35,7 +34,7 @@ func demoCommand(t *terminal) *cli.Command {
 
 func runDemo(t *terminal, c *cli.Context) error {
 	opts := demo.Options{
-		Flavor: lab.Flavor(c.String("flavor")), Async: c.Bool("async"), Listen: c.String("listen"), Cache: c.String("cache"), Version: version.Version,
+		Flavor: lab.Flavor(c.String("flavor")), Async: c.Bool("async"), Listen: c.String("listen"), Cache: c.String("cache"), Version: programVersion(),
 		Progress: func(line string) { fmt.Fprintln(t.err, line) },
 	}
 	if opts.Flavor != lab.MySQL && opts.Flavor != lab.MariaDB {

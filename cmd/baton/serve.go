@@ -9,7 +9,6 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/prometheus/common/version"
 	"github.com/urfave/cli/v2"
 
 	"github.com/batondb/baton/internal/config"
@@ -41,7 +40,7 @@ func serve(c *cli.Context) error {
 	for _, w := range file.Warnings() {
 		logger.Warn(w, "component", "config")
 	}
-	s, err := service.New(service.Options{Config: file, Path: c.String("config"), Version: version.Version, Logger: logger})
+	s, err := service.New(service.Options{Config: file, Path: c.String("config"), Version: programVersion(), Logger: logger})
 	if err != nil {
 		return err
 	}

@@ -59,6 +59,7 @@ const (
 	htmlGreen  = "#73BF69"
 	htmlOrange = "#FF9830"
 	htmlRed    = "#F2495C"
+	htmlGrey   = "#8E8E8E"
 )
 
 // nodeGraph draws the topology with what every Grafana has. The panel reads the names of fields, and these are labels: id, title, subtitle, mainstat
@@ -108,23 +109,30 @@ func nodeQuery(selector string) string {
 	return strings.Join(lines, "\n")
 }
 
-// edgeQuery leaves out links to instances that are not among the nodes: one such link, and the panel draws nothing at all.
+// edgeQuery leaves out links to instances that are not among the nodes: one such link, and the panel draws nothing at all. What a replica said of its
+// link before it fell silent is not shown as what is.
 func edgeQuery(selector string) string {
-	is := func(end string) string {
-		return `label_replace(max by (` + byInstance + `) (baton_instance_role{` + selector + `}), "` + end + `", "$1", "mysql_instance", "(.*)")`
+	is := func(end, instances string) string {
+		return `label_replace(max by (` + byInstance + `) (` + instances + `), "` + end + `", "$1", "mysql_instance", "(.*)")`
 	}
-	edge := `max by (mysql_cluster, source, target) (baton_topology_edge{` + selector + `})`
+	drawn := func(expr, text, color string) string {
+		return `label_replace(label_replace(` + expr + `, "mainstat", "` + text + `", "", ""), "color", "` + color + `", "", "")`
+	}
+	edge, known := `max by (mysql_cluster, source, target) (baton_topology_edge{`+selector+`})`, `baton_instance_role{`+selector+`}`
+	silent := is("target", `baton_instance_up{`+selector+`} == 0`)
 	lines := []string{
 		`label_join(`,
 		`  (`,
-		`    label_replace(label_replace(` + edge + ` == 0, "mainstat", "broken", "", ""), "color", "` + htmlRed + `", "", "")`,
+		`    ` + drawn(edge+` and on (mysql_cluster, target) `+silent, "last seen", htmlGrey),
+		`    or on (mysql_cluster, source, target)`,
+		`    ` + drawn(edge+` == 0`, "broken", htmlRed),
 		`    or on (mysql_cluster, source, target)`,
 		`    ` + edge,
 		`  )`,
 		`  and on (mysql_cluster, source)`,
-		`  ` + is("source"),
+		`  ` + is("source", known),
 		`  and on (mysql_cluster, target)`,
-		`  ` + is("target"),
+		`  ` + is("target", known),
 		`, "id", " -> ", "source", "target")`,
 	}
 	return strings.Join(lines, "\n")

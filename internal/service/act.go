@@ -108,7 +108,7 @@ func (l *leader) act(ctx context.Context, j *judgement) {
 	for _, i := range j.incidents {
 		f := i.Finding
 		known[f.Key()] = true
-		if i.State != analysis.Firing || f.Masked() || !remediation.Plans(f.Recovery) || l.recoveries.busy(f.Cluster) {
+		if i.State != analysis.Firing || f.Masked() || !remediation.Plans(f.Recovery) || l.recoveries.runs(f.Cluster) != "" {
 			continue
 		}
 		l.consider(ctx, j.snapshot, f)

@@ -63,6 +63,7 @@ func (n *names) write(ctx context.Context, state *ledger.State, snap *topology.S
 	if !slices.Equal(kept.Members, now.members) || c.Alias != kept.Alias && c.Alias != "" {
 		n.propose(ctx, ledger.NameCluster{ID: name, Alias: c.Alias, Members: now.members})
 	}
+	n.readmit(ctx, state, snap, c)
 	primary := snap.Instance(c.Primary)
 	agreed := state.Primaries[name]
 	if primary == nil || agreed.Instance == string(c.Primary) || primary.Deposed {
@@ -72,6 +73,17 @@ func (n *names) write(ctx context.Context, state *ledger.State, snap *topology.S
 	if agreed.Instance == "" || primary.Up() && primary.Writable() {
 		n.propose(ctx, ledger.AgreePrimary{Cluster: name, Instance: string(c.Primary), ServerUUID: primary.Facts.ServerUUID, Epoch: agreed.Epoch,
 			Position: primary.Facts.Executed.String()})
+	}
+}
+
+// readmit takes back that an instance was deposed, once it is seen to follow the primary and to refuse writes: whoever made it a replica, it is one.
+func (n *names) readmit(ctx context.Context, state *ledger.State, snap *topology.Snapshot, c *topology.Cluster) {
+	for _, m := range c.Members {
+		ch, ok := m.Facts.Default()
+		follows := ok && ch.Source == c.Primary && ch.Receiver == topology.ReceiverConnected
+		if _, deposed := state.Deposed[string(m.Instance)]; deposed && m.Up() && follows && !m.Writable() {
+			n.propose(ctx, ledger.Release{Instance: string(m.Instance)})
+		}
 	}
 }
 

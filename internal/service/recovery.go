@@ -51,17 +51,18 @@ func (r *recoveries) release(cluster string) {
 	delete(r.running, cluster)
 }
 
-func (r *recoveries) busy(cluster string) bool {
+// runs says what runs in a cluster now; empty where nothing does.
+func (r *recoveries) runs(cluster string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.running[cluster] != ""
+	return r.running[cluster]
 }
 
 // start opens a recovery in the ledger and runs it. The plan was made by the caller on the newest snapshot and not refused. It returns when the
 // recovery is open; the rest goes on until it ends or ctx, the term of this leader, does.
 func (r *recoveries) start(ctx context.Context, goal remediation.Goal, plan remediation.Plan) (string, error) {
 	if !r.claim(goal.Cluster, string(goal.Kind)) {
-		return "", fmt.Errorf("cluster %s: another recovery is running", goal.Cluster)
+		return "", ledger.ErrRecoveryOpen{Cluster: goal.Cluster, ID: r.runs(goal.Cluster)}
 	}
 	id, err := r.open(ctx, &goal, plan)
 	if err != nil {

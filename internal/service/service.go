@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -257,7 +258,7 @@ func (s *Service) buildLoop() error {
 func (s *Service) buildAPI() error {
 	handler, err := api.New(api.Options{
 		Fleet: s, Recoverer: s, Discoverer: s, Record: s.ledger, Leadership: s.ledger, Lifecycle: s,
-		Node: s.opts.Config.Node, Version: s.opts.Version, Judgement: func() analysis.Policy { return s.file.Load().AnalysisPolicy() },
+		Node: cmp.Or(s.opts.Config.Node, ledger.DefaultNodeID), Version: s.opts.Version, Judgement: func() analysis.Policy { return s.file.Load().AnalysisPolicy() },
 		Metrics: promhttp.InstrumentMetricHandler(s.registry, promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{EnableOpenMetrics: true, Registry: s.registry})),
 		Pprof:   s.opts.Config.Pprof, Registerer: s.registry, Logger: s.logger,
 	})
