@@ -55,9 +55,11 @@ func (m *maker) takeUp() {
 	if m.goal.Kind != analysis.RecoveryFailover && m.goal.Kind != analysis.RecoveryTakeover {
 		return
 	}
-	deposed, isDeposed := m.snap.Intents.Deposed[m.goal.Failed]
-	if m.goal.Successor == "" && !m.goal.Abort && isDeposed && m.goal.ID != "" && deposed.Recovery == m.goal.ID {
-		m.goal.Successor = m.snap.Intents.Clusters[m.cluster.Name].Primary
+	for _, id := range []topology.InstanceID{m.goal.Failed, m.goal.Successor} {
+		deposed, ok := m.snap.Intents.Deposed[id]
+		if ok && m.goal.ID != "" && deposed.Recovery == m.goal.ID && !m.goal.Abort {
+			m.goal.Successor = m.snap.Intents.Clusters[m.cluster.Name].Primary
+		}
 	}
 	if m.goal.Successor == m.goal.Failed {
 		m.goal.Successor, m.goal.Abort = "", true

@@ -133,7 +133,7 @@ func (r *run) takeUp(plan Plan) {
 	case r.Goal.Abort && plan.Successor != "" && plan.Successor == plan.Goal.Successor && r.attempts[back] < maxAttempts:
 		r.attempts[back]++
 		r.Goal.Abort, r.Goal.Successor, r.outcome, r.text, r.refusal = false, plan.Successor, "", goalHolds, nil
-	case r.Goal.Successor == "":
+	case !r.Goal.Abort:
 		r.Goal.Successor = plan.Goal.Successor
 	}
 }

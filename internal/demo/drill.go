@@ -15,8 +15,8 @@ import (
 // Drills lists what can be broken, or asked for, in the order of documents.
 func Drills() []string { return []string{"failover", "hang", "takeover", "relocate", "backlog"} }
 
-// backlogRows is how many received and unapplied transactions the backlog drill leaves on every replica.
-const backlogRows = 30_000
+// DefaultBacklog is how many received and unapplied transactions the backlog drill leaves on every replica.
+const DefaultBacklog = 30_000
 
 // settledRows is how much the client writes before anything is broken.
 const settledRows = 300
@@ -68,7 +68,7 @@ func (d *drill) run(ctx context.Context, name string, view api.ClusterView) erro
 	}
 	d.say("a client writes; %s", map[string]string{
 		"failover": "kill -9 of the primary", "hang": "SIGSTOP of the primary", "takeover": "a takeover is asked for",
-		"relocate": "a replica is moved below another", "backlog": fmt.Sprintf("the replicas receive %d transactions without applying them", backlogRows),
+		"relocate": "a replica is moved below another", "backlog": fmt.Sprintf("the replicas receive %d transactions without applying them", d.opts.Backlog),
 	}[name])
 	ids, err := d.strike(ctx, name, view)
 	if err != nil {
@@ -91,7 +91,7 @@ func (d *drill) strike(ctx context.Context, name string, view api.ClusterView) (
 		d.fault = time.Now()
 		return "", primary.Freeze()
 	case "backlog":
-		report, err := d.Servers.Backlog(ctx, backlogRows)
+		report, err := d.Servers.Backlog(ctx, d.opts.Backlog)
 		if err != nil {
 			return "", err
 		}
@@ -241,10 +241,7 @@ func (d *drill) follows(r lab.Replication, primary string) bool {
 // stopWriter ends the client and counts what is missing on the server that is the primary now.
 func (d *drill) stopWriter(ctx context.Context, primary string) error {
 	report := d.writer.Stop()
-	d.report.WriteGapMS, d.report.Acknowledged = ms(report.MaxGap), report.Acknowledged
-	if d.report.Drill == "backlog" {
-		d.report.WriteGapMS = ms(d.writer.ReportSince(d.fault).MaxGap)
-	}
+	d.report.WriteGapMS, d.report.Acknowledged = ms(d.writer.ReportSince(d.fault).MaxGap), report.Acknowledged
 	lost, err := report.Lost(ctx, primary)
 	if err != nil {
 		return err

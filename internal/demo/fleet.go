@@ -21,6 +21,7 @@ import (
 // Options say what is run.
 type Options struct {
 	Flavor   lab.Flavor
+	Backlog  int    // of the backlog drill; 0 is DefaultBacklog
 	Async    bool   // replicate asynchronously instead of with one semi-sync acknowledgement
 	Listen   string // of Baton's API; empty takes a free port
 	Ports    []int  // of the servers; empty takes free ones
@@ -48,6 +49,9 @@ type Fleet struct {
 
 // Start starts a primary with three replicas and Baton, and returns when Baton has seen all of them and would act.
 func Start(ctx context.Context, opts Options) (_ *Fleet, err error) {
+	if opts.Backlog == 0 {
+		opts.Backlog = DefaultBacklog
+	}
 	f := &Fleet{opts: opts}
 	defer func() {
 		if err != nil {

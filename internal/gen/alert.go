@@ -137,7 +137,7 @@ func alertGroups(table []*analysis.Rule) []alertGroup {
 // findingAlert is the alert of one rule. Its unit tests are made together with those of all other rules.
 func findingAlert(r *analysis.Rule) alert {
 	a := alert{
-		name: r.Name, rule: r, severity: r.Severity, summary: r.Summary, advice: r.Advice, commands: findingCommands(r),
+		name: r.Name, rule: r, severity: r.Severity, summary: r.Summary, advice: advice(r), commands: findingCommands(r),
 		expr: fmt.Sprintf("max by (rule) (baton_finding_active{rule=%q}) == 1", r.Name),
 	}
 	if r.Scope == analysis.ScopeInstance {
@@ -145,4 +145,12 @@ func findingAlert(r *analysis.Rule) alert {
 		a.expr = fmt.Sprintf("max by (mysql_cluster, mysql_instance, rule) (baton_finding_active{rule=%q}) == 1", r.Name)
 	}
 	return a
+}
+
+// advice is that of the rule, and a warning where this version has no plan for its recovery: nobody should wait for it.
+func advice(r *analysis.Rule) string {
+	if what(r.Recovery).missing() {
+		return r.Advice + " This version of Baton does not carry that out by itself: a person has to."
+	}
+	return r.Advice
 }

@@ -30,7 +30,10 @@ func states(up, down, overdue string) []series {
 }
 
 // observingAlerts ring when Baton cannot see, or does not look.
-func observingAlerts() []alert {
+func observingAlerts() []alert { return append(blindAlerts(), slowAlerts()...) }
+
+// blindAlerts ring when what Baton shows is not what is.
+func blindAlerts() []alert {
 	return []alert{
 		{
 			name: "Absent", severity: analysis.Critical, expr: `absent(baton_build_info)`, hold: 2 * time.Minute,
@@ -81,6 +84,12 @@ func observingAlerts() []alert {
 			fires:    []example{{name: "when three of four fail", after: 10 * time.Minute, series: polls("0+60x60", "0+45x60"), want: []map[string]string{node("baton-1")}}},
 			quiet:    []example{{name: "when one of four fails", after: 10 * time.Minute, series: polls("0+60x60", "0+15x60")}},
 		},
+	}
+}
+
+// slowAlerts ring when Baton sees, but later than it should.
+func slowAlerts() []alert {
+	return []alert{
 		{
 			name: "ProbesLate", severity: analysis.Warning, expr: `sum without (state) (baton_discovery_instances{state="overdue"}) > 0`, hold: 2 * time.Minute,
 			summary: "A node of Baton does not get to probe every server in time.", about: aboutNode + " is late with {{ $value }} servers",

@@ -26,16 +26,21 @@ func last(outcome, values string) series {
 
 // recoveryAlerts ring when a recovery does not go as it should, or does not begin. Acknowledging a recovery ends what rings about it.
 func recoveryAlerts() []alert {
+	return append(endedAlerts(), append([]alert{longAlert(), refusedAlert(), pausedAlert()}, leftoverAlerts()...)...)
+}
+
+// endedAlerts ring about how the last recovery of a cluster ended.
+func endedAlerts() []alert {
 	return []alert{
 		{
 			name: "RecoveryFailed", severity: analysis.Critical,
 			expr:    "max by (mysql_cluster, recovery_id, rule, failed_instance, outcome) (baton_recovery_last_info{outcome=~\"failed|aborted|refused\"}) == 1\n" + unseen,
 			summary: "The last recovery of a cluster did not reach its goal.", about: aboutCluster + ", recovery {{ $labels.recovery_id }} of {{ $labels.failed_instance }} ({{ $labels.outcome }})",
 			advice: "What it had changed was put back as far as that could be done. Read what stopped it; if the finding is still there, plan the same recovery and see which gate refuses. " +
-				"Acknowledging the recovery ends this alert.",
+				"Acknowledging what was done in the cluster ends this alert.",
 			commands: []string{
 				"baton recovery show RECOVERY", "baton findings CLUSTER", "baton topology CLUSTER", "baton recovery plan failover CLUSTER",
-				"baton recovery ack RECOVERY --reason 'seen'",
+				"baton recovery ack --cluster CLUSTER --reason 'seen'",
 			},
 			fires: []example{{name: "until somebody acknowledges it", after: time.Minute, series: []series{last("failed", "1x8"), shop("baton_recovery_unacknowledged", "1x8")},
 				want: []map[string]string{labels("mysql_cluster", "shop", "recovery_id", "r1", "rule", "DeadPrimary", "failed_instance", "db1:3306", "outcome", "failed")}}},
@@ -48,7 +53,7 @@ func recoveryAlerts() []alert {
 			name: "RecoveryLeftReplicas", severity: analysis.Warning, expr: "max by (mysql_cluster) (baton_recovery_last_lost_replicas) > 0\n" + unseen,
 			summary: "The last recovery of a cluster could not bring all replicas along.", about: aboutCluster + " lacks {{ $value }}",
 			advice: "They are quarantined, each with a reason, and no candidates. Compare their transactions with the primary's, and rebuild those that hold more. " +
-				"Acknowledging the recovery ends this alert.",
+				"Acknowledging what was done in the cluster ends this alert.",
 			commands: []string{"baton recovery list --cluster CLUSTER", "baton recovery show RECOVERY", "baton topology CLUSTER", "baton recovery ack --cluster CLUSTER --reason 'seen'"},
 			fires: []example{{name: "when one was left", after: time.Minute, value: "1", want: []map[string]string{labels("mysql_cluster", "shop")},
 				series: []series{shop("baton_recovery_last_lost_replicas", "1x8"), shop("baton_recovery_unacknowledged", "1x8")}}},
@@ -57,30 +62,43 @@ func recoveryAlerts() []alert {
 				{name: "when it was acknowledged", after: time.Minute, series: []series{shop("baton_recovery_last_lost_replicas", "1x8"), shop("baton_recovery_unacknowledged", "0x8")}},
 			},
 		},
-		{
-			name: "RecoveryRunsLong", severity: analysis.Critical, expr: `max by (mysql_cluster, mysql_instance, rule) (baton_recovery_active) == 1`, hold: 10 * time.Minute,
-			summary: "A recovery has been running for ten minutes.", about: aboutInstance,
-			advice:   "It waits for something, most often for a candidate that applies what it has received. Follow it and see in which step it is; nothing else is repaired in the cluster meanwhile.",
-			commands: []string{"baton recovery list --open", "baton recovery show RECOVERY --follow", "baton topology CLUSTER"},
-			fires: []example{{name: "whatever phase it is in", after: 12 * time.Minute, want: []map[string]string{labels("mysql_cluster", "shop", "mysql_instance", "db1:3306", "rule", "DeadPrimary")},
-				series: []series{
-					shop("baton_recovery_active", "1x20 stale", "mysql_instance", "db1:3306", "rule", "DeadPrimary", "phase", "freeze"),
-					shop("baton_recovery_active", "_x20 1x40", "mysql_instance", "db1:3306", "rule", "DeadPrimary", "phase", "drain"),
-				}}},
-			quiet: []example{{name: "when it has ended", after: 12 * time.Minute,
-				series: []series{shop("baton_recovery_active", "1x20 stale", "mysql_instance", "db1:3306", "rule", "DeadPrimary", "phase", "freeze")}}},
+	}
+}
+
+// longAlert leaves the phase out, so that a recovery which goes from phase to phase goes on.
+func longAlert() alert {
+	return alert{
+		name: "RecoveryRunsLong", severity: analysis.Critical, expr: `max by (mysql_cluster, mysql_instance, rule) (baton_recovery_active) == 1`, hold: 10 * time.Minute,
+		summary: "A recovery has been running for ten minutes.", about: aboutInstance,
+		advice:   "It waits for something, most often for a candidate that applies what it has received. Follow it and see in which step it is; nothing else is repaired in the cluster meanwhile.",
+		commands: []string{"baton recovery list --open", "baton recovery show RECOVERY --follow", "baton topology CLUSTER"},
+		fires: []example{{name: "whatever phase it is in", after: 12 * time.Minute, want: []map[string]string{labels("mysql_cluster", "shop", "mysql_instance", "db1:3306", "rule", "DeadPrimary")},
+			series: []series{
+				shop("baton_recovery_active", "1x20 stale", "mysql_instance", "db1:3306", "rule", "DeadPrimary", "phase", "freeze"),
+				shop("baton_recovery_active", "_x20 1x40", "mysql_instance", "db1:3306", "rule", "DeadPrimary", "phase", "drain"),
+			}}},
+		quiet: []example{{name: "when it has ended", after: 12 * time.Minute,
+			series: []series{shop("baton_recovery_active", "1x20 stale", "mysql_instance", "db1:3306", "rule", "DeadPrimary", "phase", "freeze")}}},
+	}
+}
+
+// pausedAlert reminds of a pause of the whole fleet.
+func pausedAlert() alert {
+	return alert{
+		name: "AutomationPaused", severity: analysis.Warning, expr: `max by (job) (baton_recoveries_enabled) == 0`, hold: 15 * time.Minute,
+		summary: "Automatic recoveries have been paused in the whole fleet for a quarter of an hour.",
+		advice:  "Nothing is repaired unless a person asks for it. Whoever paused it said why; resume it when that is over.",
+		commands: []string{
+			"baton why-not CLUSTER", "baton resume --reason 'the work is done'",
 		},
-		refusedAlert(),
-		{
-			name: "AutomationPaused", severity: analysis.Warning, expr: `max by (job) (baton_recoveries_enabled) == 0`, hold: 15 * time.Minute,
-			summary: "Automatic recoveries have been paused in the whole fleet for a quarter of an hour.",
-			advice:  "Nothing is repaired unless a person asks for it. Whoever paused it said why; resume it when that is over.",
-			commands: []string{
-				"baton why-not CLUSTER", "baton resume --reason 'the work is done'",
-			},
-			fires: []example{{name: "when it is forgotten", after: 20 * time.Minute, series: []series{of("baton-1", "baton_recoveries_enabled", "1 0x90")}, want: []map[string]string{labels("job", "baton")}}},
-			quiet: []example{{name: "when it is resumed", after: 20 * time.Minute, series: []series{of("baton-1", "baton_recoveries_enabled", "1 0x40 1x50")}}},
-		},
+		fires: []example{{name: "when it is forgotten", after: 20 * time.Minute, series: []series{of("baton-1", "baton_recoveries_enabled", "1 0x90")}, want: []map[string]string{labels("job", "baton")}}},
+		quiet: []example{{name: "when it is resumed", after: 20 * time.Minute, series: []series{of("baton-1", "baton_recoveries_enabled", "1 0x40 1x50")}}},
+	}
+}
+
+// leftoverAlerts ring about what a recovery leaves for people to do.
+func leftoverAlerts() []alert {
+	return []alert{
 		{
 			name: "FencePending", severity: analysis.Warning, expr: `max by (mysql_cluster, mysql_instance) (baton_fence_pending) == 1`, hold: time.Minute,
 			summary: "A primary that was replaced has not been made read-only yet.", about: aboutInstance,

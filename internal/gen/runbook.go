@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/batondb/baton/analysis"
 	"github.com/batondb/baton/remediation"
@@ -48,43 +49,45 @@ func runbook(table []*analysis.Rule, groups []alertGroup) []byte {
 }
 
 func (a *alert) section(b *bytes.Buffer) {
-	fmt.Fprintf(b, "\n### %s\n\n", a.name)
+	fmt.Fprintf(b, "\n### %s\n\n%s\n\n", a.name, a.summary)
 	if a.rule != nil {
 		ruleSection(b, a.rule)
 	} else {
-		fmt.Fprintf(b, "%s It is %s.\n\n", a.summary, a.severity)
-		fmt.Fprintf(b, "It fires %s:\n\n```promql\n%s\n```\n\n%s\n", holding(duration(a.hold), "as soon as this holds", "when this has held for %s"), a.expr, a.advice)
+		fmt.Fprintf(b, "Severity: %s.\n\n", a.severity)
+		fmt.Fprintf(b, "**It fires** %s\n\n```promql\n%s\n```\n\n", holding(a.hold, "as soon as this holds:", "when this has held for %s:"), a.expr)
 	}
-	fmt.Fprintf(b, "\n```\n%s\n```\n", strings.Join(a.commands, "\n"))
+	fmt.Fprintf(b, "**What to know and to do.** %s\n\n```\n%s\n```\n", a.advice, strings.Join(a.commands, "\n"))
+	if a.rule != nil {
+		if hidden := hides(a.rule); hidden != "" {
+			fmt.Fprintf(b, "\n%s\n", hidden)
+		}
+	}
 }
 
-func holding(d, at, after string) string {
-	if d == "" {
+// holding says how long something must last.
+func holding(d time.Duration, at, after string) string {
+	if d == 0 {
 		return at
 	}
-	return fmt.Sprintf(after, d)
+	return fmt.Sprintf(after, duration(d))
 }
 
 func ruleSection(b *bytes.Buffer, r *analysis.Rule) {
-	fmt.Fprintf(b, "%s It is %s", r.Summary, r.Severity)
+	fmt.Fprintf(b, "Severity: %s. Recovery: %s.", r.Severity, r.Recovery)
 	if r.Orchestrator != "" {
-		fmt.Fprintf(b, "; orchestrator calls it %s", r.Orchestrator)
+		fmt.Fprintf(b, " In orchestrator: %s.", r.Orchestrator)
 	}
-	b.WriteString(".\n\n")
-	fmt.Fprintf(b, "It is found %s that the %s\n\n", holding(duration(r.For), "as soon as all of this is true:", "when all of this has been true for %s:"), subjectOf(r))
+	fmt.Fprintf(b, " [An example](../analysis/testdata/%s.txt).\n\n", r.Name)
+	fmt.Fprintf(b, "**It is found** %s the %s\n\n", holding(r.For, "as soon as all of this is true:", "when all of this has been true for %s:"), subjectOf(r))
 	bullets(b, r.When)
-	fmt.Fprintf(b, "\n%s", what(r.Recovery).sentence())
+	fmt.Fprintf(b, "\n**By itself** Baton %s.", what(r.Recovery).sentence())
 	if len(r.Given) > 0 {
 		fmt.Fprintf(b, " It does so only if, besides, the %s\n\n", subjectOf(r))
 		bullets(b, r.Given)
 	} else {
 		b.WriteByte('\n')
 	}
-	fmt.Fprintf(b, "\n%s\n", r.Advice)
-	if hidden := hides(r); hidden != "" {
-		fmt.Fprintf(b, "\n%s\n", hidden)
-	}
-	fmt.Fprintf(b, "\n[An example](../analysis/testdata/%s.txt).\n", r.Name)
+	b.WriteByte('\n')
 }
 
 func subjectOf(r *analysis.Rule) string {
@@ -119,7 +122,7 @@ func hides(r *analysis.Rule) string {
 	if len(parts) == 0 {
 		return ""
 	}
-	return "While it is found it hides, " + strings.Join(parts, ", and ") + "."
+	return "While it is found it hides what it explains: " + strings.Join(parts, ", and ") + "."
 }
 
 func links(rules []*analysis.Rule) string {
@@ -137,15 +140,18 @@ type deed struct {
 	commands []string // for people who do it themselves, or look at what was done
 }
 
-// sentence tells what Baton does by itself in this version.
+// missing reports whether this version cannot carry it out.
+func (d deed) missing() bool { return d.does != "" && !remediation.Plans(d.kind) }
+
+// sentence completes "By itself Baton ...", of this version.
 func (d deed) sentence() string {
 	switch {
 	case d.does == "":
-		return "By itself Baton does nothing about it."
-	case !remediation.Plans(d.kind):
-		return fmt.Sprintf("By itself Baton does nothing about it in this version: that it %s is not carried out yet, and a person has to do it.", d.does)
+		return "does nothing about it"
+	case d.missing():
+		return fmt.Sprintf("does nothing about it in this version; that it %s is not carried out yet", d.does)
 	}
-	return fmt.Sprintf("By itself Baton %s.", d.does)
+	return d.does
 }
 
 // what describes a kind of recovery. One that is not listed does nothing.

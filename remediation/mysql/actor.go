@@ -34,7 +34,8 @@ type Options struct {
 	// Dial opens connections. Default net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
-	// Replication returns the account with which an instance replicates, where none can be learnt from the servers. May be nil.
+	// Replication returns the account with which an instance that has none of its own replicates. It goes before what was learnt from
+	// servers. May be nil.
 	Replication func(topology.InstanceID) (Account, bool)
 
 	// Lifeline hands over a connection that was authenticated before its server began to hang. May be nil.

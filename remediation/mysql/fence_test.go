@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -331,5 +332,25 @@ func (c *deafConn) Read(b []byte) (int, error) {
 		return 0, net.ErrClosed
 	default:
 		return c.Conn.Read(b)
+	}
+}
+
+func TestConnectionsAreEncrypted(t *testing.T) {
+	f := newFleet(t, lab.Spec{Flavor: lab.MySQL}, Options{TLS: &tls.Config{InsecureSkipVerify: true}})
+	for range 2 {
+		err := f.actor.with(f.within(stepLimit), id(f.Primary()), func(s *session) error {
+			answers, err := s.ask(f.Context(), "SHOW SESSION STATUS LIKE 'Ssl_cipher'")
+			if err == nil && answers[0].first()["Value"] == "" {
+				err = errors.New("the connection is plain")
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.actor = f.newActor(Options{TLS: &tls.Config{}})
+	if err := f.actor.Warm(f.within(stepLimit), id(f.Primary())); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("%v, want that the certificate is not trusted", err)
 	}
 }
