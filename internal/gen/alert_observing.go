@@ -41,8 +41,10 @@ func blindAlerts() []alert {
 			advice: "Nobody watches the fleet, and nobody would repair it. Either no node runs, or none is scraped: look at the process and its log, " +
 				"then at the targets of Prometheus.",
 			commands: []string{"baton clusters", "baton version"},
-			fires: []example{{name: "when nothing is there", after: 3 * time.Minute, series: []series{{`up{job="other"}`, "1x12"}},
-				want: []map[string]string{{}}}},
+			fires: []example{{
+				name: "when nothing is there", after: 3 * time.Minute, series: []series{{`up{job="other"}`, "1x12"}},
+				want: []map[string]string{{}},
+			}},
 			quiet: []example{{name: "while a node is there", after: 3 * time.Minute, series: []series{of("baton-1", "baton_build_info", "1x12", "version", "1.0.0")}}},
 		},
 		{
@@ -51,10 +53,14 @@ func blindAlerts() []alert {
 			advice: "What it shows is old, and it finds nothing new. Read its log, take a profile from /debug/pprof/goroutine where that is switched on, and restart it; " +
 				"another node leads meanwhile.",
 			commands: []string{"baton clusters"},
-			fires: []example{{name: "when nothing is judged", after: 4 * time.Minute,
-				series: []series{of("baton-1", "baton_evaluation_duration_seconds_count", "7x20")}, want: []map[string]string{node("baton-1")}}},
-			quiet: []example{{name: "while it judges", after: 4 * time.Minute,
-				series: []series{of("baton-1", "baton_evaluation_duration_seconds_count", "7+15x20")}}},
+			fires: []example{{
+				name: "when nothing is judged", after: 4 * time.Minute,
+				series: []series{of("baton-1", "baton_evaluation_duration_seconds_count", "7x20")}, want: []map[string]string{node("baton-1")},
+			}},
+			quiet: []example{{
+				name: "while it judges", after: 4 * time.Minute,
+				series: []series{of("baton-1", "baton_evaluation_duration_seconds_count", "7+15x20")},
+			}},
 		},
 		{
 			name: "Blind", severity: analysis.Critical, hold: time.Minute,
@@ -96,8 +102,10 @@ func slowAlerts() []alert {
 			advice: "What is known of them is old, and what is too old is unknown. The node has too little processor time or too few workers: see baton_discovery_workers_busy, " +
 				"and raise discovery.workers or discovery.interval in the configuration.",
 			commands: []string{"baton instances"},
-			fires: []example{{name: "when some are overdue", after: 3 * time.Minute, series: states("9x20", "0x20", "3x20"), value: "3",
-				want: []map[string]string{node("baton-1")}}},
+			fires: []example{{
+				name: "when some are overdue", after: 3 * time.Minute, series: states("9x20", "0x20", "3x20"), value: "3",
+				want: []map[string]string{node("baton-1")},
+			}},
 			quiet: []example{{name: "when they were for a moment", after: 3 * time.Minute, series: states("9x20", "0x20", "3x4 0x16")}},
 		},
 		{
@@ -105,8 +113,10 @@ func slowAlerts() []alert {
 			summary: "The cache of a node of Baton loses servers that are known.", about: aboutNode,
 			advice:   "What it loses is unknown until the next probe, never down. The fleet has outgrown the cache: give the node more memory, and report it, for the cache should have grown.",
 			commands: []string{"baton instances"},
-			fires: []example{{name: "when it goes on", after: 10 * time.Minute, series: []series{of("baton-1", "baton_cache_misses_total", "0+1x60", "cache", "observations")},
-				want: []map[string]string{labels("instance", "baton-1:8306", "job", "baton", "cache", "observations")}}},
+			fires: []example{{
+				name: "when it goes on", after: 10 * time.Minute, series: []series{of("baton-1", "baton_cache_misses_total", "0+1x60", "cache", "observations")},
+				want: []map[string]string{labels("instance", "baton-1:8306", "job", "baton", "cache", "observations")},
+			}},
 			quiet: []example{{name: "when it was once", after: 10 * time.Minute, series: []series{of("baton-1", "baton_cache_misses_total", "0 0 3x58", "cache", "observations")}}},
 		},
 		{

@@ -42,8 +42,10 @@ func endedAlerts() []alert {
 				"baton recovery show RECOVERY", "baton findings CLUSTER", "baton topology CLUSTER", "baton recovery plan failover CLUSTER",
 				"baton recovery ack --cluster CLUSTER --reason 'seen'",
 			},
-			fires: []example{{name: "until somebody acknowledges it", after: time.Minute, series: []series{last("failed", "1x8"), shop("baton_recovery_unacknowledged", "1x8")},
-				want: []map[string]string{labels("mysql_cluster", "shop", "recovery_id", "r1", "rule", "DeadPrimary", "failed_instance", "db1:3306", "outcome", "failed")}}},
+			fires: []example{{
+				name: "until somebody acknowledges it", after: time.Minute, series: []series{last("failed", "1x8"), shop("baton_recovery_unacknowledged", "1x8")},
+				want: []map[string]string{labels("mysql_cluster", "shop", "recovery_id", "r1", "rule", "DeadPrimary", "failed_instance", "db1:3306", "outcome", "failed")},
+			}},
 			quiet: []example{
 				{name: "when it was acknowledged", after: time.Minute, series: []series{last("failed", "1x8"), shop("baton_recovery_unacknowledged", "1 1 0x8")}},
 				{name: "when it succeeded", after: time.Minute, series: []series{last("success", "1x8"), shop("baton_recovery_unacknowledged", "1x8")}},
@@ -55,8 +57,10 @@ func endedAlerts() []alert {
 			advice: "They are quarantined, each with a reason, and no candidates. Compare their transactions with the primary's, and rebuild those that hold more. " +
 				"Acknowledging what was done in the cluster ends this alert.",
 			commands: []string{"baton recovery list --cluster CLUSTER", "baton recovery show RECOVERY", "baton topology CLUSTER", "baton recovery ack --cluster CLUSTER --reason 'seen'"},
-			fires: []example{{name: "when one was left", after: time.Minute, value: "1", want: []map[string]string{labels("mysql_cluster", "shop")},
-				series: []series{shop("baton_recovery_last_lost_replicas", "1x8"), shop("baton_recovery_unacknowledged", "1x8")}}},
+			fires: []example{{
+				name: "when one was left", after: time.Minute, value: "1", want: []map[string]string{labels("mysql_cluster", "shop")},
+				series: []series{shop("baton_recovery_last_lost_replicas", "1x8"), shop("baton_recovery_unacknowledged", "1x8")},
+			}},
 			quiet: []example{
 				{name: "when none was", after: time.Minute, series: []series{shop("baton_recovery_last_lost_replicas", "0x8"), shop("baton_recovery_unacknowledged", "1x8")}},
 				{name: "when it was acknowledged", after: time.Minute, series: []series{shop("baton_recovery_last_lost_replicas", "1x8"), shop("baton_recovery_unacknowledged", "0x8")}},
@@ -72,13 +76,17 @@ func longAlert() alert {
 		summary: "A recovery has been running for ten minutes.", about: aboutInstance,
 		advice:   "It waits for something, most often for a candidate that applies what it has received. Follow it and see in which step it is; nothing else is repaired in the cluster meanwhile.",
 		commands: []string{"baton recovery list --open", "baton recovery show RECOVERY --follow", "baton topology CLUSTER"},
-		fires: []example{{name: "whatever phase it is in", after: 12 * time.Minute, want: []map[string]string{labels("mysql_cluster", "shop", "mysql_instance", "db1:3306", "rule", "DeadPrimary")},
+		fires: []example{{
+			name: "whatever phase it is in", after: 12 * time.Minute, want: []map[string]string{labels("mysql_cluster", "shop", "mysql_instance", "db1:3306", "rule", "DeadPrimary")},
 			series: []series{
 				shop("baton_recovery_active", "1x20 stale", "mysql_instance", "db1:3306", "rule", "DeadPrimary", "phase", "freeze"),
 				shop("baton_recovery_active", "_x20 1x40", "mysql_instance", "db1:3306", "rule", "DeadPrimary", "phase", "drain"),
-			}}},
-		quiet: []example{{name: "when it has ended", after: 12 * time.Minute,
-			series: []series{shop("baton_recovery_active", "1x20 stale", "mysql_instance", "db1:3306", "rule", "DeadPrimary", "phase", "freeze")}}},
+			},
+		}},
+		quiet: []example{{
+			name: "when it has ended", after: 12 * time.Minute,
+			series: []series{shop("baton_recovery_active", "1x20 stale", "mysql_instance", "db1:3306", "rule", "DeadPrimary", "phase", "freeze")},
+		}},
 	}
 }
 
@@ -105,8 +113,10 @@ func leftoverAlerts() []alert {
 			advice: "Baton cannot reach it, and fences it as soon as it can. Clients that still reach it write to the wrong server: make sure that it is down, or cut it off. " +
 				"If it never returns, forget it.",
 			commands: []string{"baton topology CLUSTER", "baton recovery list --cluster CLUSTER", "baton forget INSTANCE --reason 'it was scrapped'"},
-			fires: []example{{name: "while it waits", after: 2 * time.Minute, series: []series{shop("baton_fence_pending", "1x12", "mysql_instance", "db1:3306")},
-				want: []map[string]string{labels("mysql_cluster", "shop", "mysql_instance", "db1:3306")}}},
+			fires: []example{{
+				name: "while it waits", after: 2 * time.Minute, series: []series{shop("baton_fence_pending", "1x12", "mysql_instance", "db1:3306")},
+				want: []map[string]string{labels("mysql_cluster", "shop", "mysql_instance", "db1:3306")},
+			}},
 			quiet: []example{{name: "when it was fenced at once", after: 2 * time.Minute, series: []series{shop("baton_fence_pending", "1 1 stale", "mysql_instance", "db1:3306")}}},
 		},
 		{
@@ -114,8 +124,10 @@ func leftoverAlerts() []alert {
 			summary: "A server is held out of the topology and waits to be repaired.", about: aboutInstance,
 			advice:   "A recovery could not let it follow the primary, or it would have lost what it holds. See the reason; compare its transactions with the primary's, and rebuild it.",
 			commands: []string{"baton instances CLUSTER", "baton rule explain ReplicaLostInRecovery INSTANCE", "baton relocate INSTANCE --below SOURCE --dry-run"},
-			fires: []example{{name: "while it is held out", after: 12 * time.Minute, series: []series{shop("baton_quarantined", "1x60", "mysql_instance", "db3:3306")},
-				want: []map[string]string{labels("mysql_cluster", "shop", "mysql_instance", "db3:3306")}}},
+			fires: []example{{
+				name: "while it is held out", after: 12 * time.Minute, series: []series{shop("baton_quarantined", "1x60", "mysql_instance", "db3:3306")},
+				want: []map[string]string{labels("mysql_cluster", "shop", "mysql_instance", "db3:3306")},
+			}},
 			quiet: []example{{name: "when it has rejoined", after: 12 * time.Minute, series: []series{shop("baton_quarantined", "1x20 stale", "mysql_instance", "db3:3306")}}},
 		},
 		{
@@ -160,10 +172,14 @@ func refusedAlert() alert {
 		advice:   "Nothing is done until the gate passes or a person asks for it. The plan shows every gate with its evidence; where the gate is autonomy, the policy of the cluster wants a person to decide.",
 		commands: []string{"baton why-not CLUSTER", "baton recovery plan failover CLUSTER", "baton failover CLUSTER --dry-run"},
 		fires: []example{
-			{name: "when it was refused for the first time", after: 5 * time.Minute, series: []series{finding, skipped("_x8 1x40")},
-				want: []map[string]string{labels("mysql_cluster", "shop", "rule", "DeadPrimary", "reason", "autonomy")}},
-			{name: "when it was refused again", after: 65 * time.Minute, want: []map[string]string{labels("mysql_cluster", "shop", "rule", "DeadPrimary", "reason", "autonomy")},
-				series: []series{shop("baton_finding_active", "1x300", "mysql_instance", "db1:3306", "rule", "DeadPrimary", "severity", "critical"), skipped("1x200 2x100")}},
+			{
+				name: "when it was refused for the first time", after: 5 * time.Minute, series: []series{finding, skipped("_x8 1x40")},
+				want: []map[string]string{labels("mysql_cluster", "shop", "rule", "DeadPrimary", "reason", "autonomy")},
+			},
+			{
+				name: "when it was refused again", after: 65 * time.Minute, want: []map[string]string{labels("mysql_cluster", "shop", "rule", "DeadPrimary", "reason", "autonomy")},
+				series: []series{shop("baton_finding_active", "1x300", "mysql_instance", "db1:3306", "rule", "DeadPrimary", "severity", "critical"), skipped("1x200 2x100")},
+			},
 		},
 		quiet: []example{
 			{name: "when nothing is wrong any more", after: 5 * time.Minute, series: []series{skipped("_x8 1x40")}},

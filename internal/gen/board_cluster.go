@@ -46,11 +46,11 @@ func clusterNumbers() []panel {
 		stat("Autonomy", "What Baton may do by itself.", 3, now(`max by (level) (baton_cluster_autonomy{`+ofCluster+`}) == 1`, "{{level}}")).names(),
 		stat("Instances", "Instances of the cluster.", 2, now(`max(baton_cluster_instances{`+ofCluster+`})`, "instances")),
 		stat("Findings", "What is wrong now.", 2,
-			now(`count(max by (mysql_instance, rule) (baton_finding_active{`+ofCluster+`})) or vector(0)`, "findings")).colored(someAre("red")),
-		stat("Lag", "The largest lag of a replica.", 3, now(`max(baton_replication_lag_seconds{`+ofCluster+`})`, "lag")).unit("s").colored(steps("green", from(10, "orange"), from(60, "red"))),
+			now(`count(max by (mysql_instance, rule) (baton_finding_active{`+ofCluster+`})) or vector(0)`, "findings")).limited(someAre("red")),
+		stat("Lag", "The largest lag of a replica.", 3, now(`max(baton_replication_lag_seconds{`+ofCluster+`})`, "lag")).unit("s").limited(steps("green", from(10, "orange"), from(60, "red"))),
 		stat("Promotions", "How many times a primary was agreed on.", 2, now(`max(baton_cluster_promotion_epoch{`+ofCluster+`})`, "promotions")),
 		stat("To acknowledge", "Recoveries that nobody has acknowledged.", 2,
-			now(`max(baton_recovery_unacknowledged{`+ofCluster+`}) or vector(0)`, "recoveries")).colored(someAre("orange")),
+			now(`max(baton_recovery_unacknowledged{`+ofCluster+`}) or vector(0)`, "recoveries")).limited(someAre("orange")),
 	}
 }
 

@@ -36,10 +36,10 @@ func fleetNumbers() []panel {
 		stat("Instances up", "Instances that answered the last probe, of all that are known.", 4,
 			now(`sum(max by (mysql_cluster, mysql_instance) (baton_instance_up{`+ofJob+`}))`, "up"),
 			now(`count(max by (mysql_cluster, mysql_instance) (baton_instance_role{`+ofJob+`}))`, "known")),
-		stat("Critical findings", "Someone's writes fail, or data is at stake.", 3, now(activeCount("critical"), "critical")).colored(someAre("red")),
-		stat("Warnings", "The next failure would hurt.", 3, now(activeCount("warning"), "warning")).colored(someAre("orange")),
+		stat("Critical findings", "Someone's writes fail, or data is at stake.", 3, now(activeCount("critical"), "critical")).limited(someAre("red")),
+		stat("Warnings", "The next failure would hurt.", 3, now(activeCount("warning"), "warning")).limited(someAre("orange")),
 		stat("Recoveries running", "Recoveries that Baton carries out at this moment.", 2,
-			now(`count(max by (mysql_cluster) (baton_recovery_active{`+ofJob+`})) or vector(0)`, "running")).colored(someAre("purple")),
+			now(`count(max by (mysql_cluster) (baton_recovery_active{`+ofJob+`})) or vector(0)`, "running")).limited(someAre("purple")),
 		stat("Automation", "Whether Baton may repair anything by itself. A cluster may be paused or held back all the same.", 2,
 			now(`max(baton_recoveries_enabled{`+ofJob+`})`, "automation")).meaning(yesNo("on", "green", "paused", "orange")),
 	}

@@ -62,7 +62,7 @@ func nodeNumbers() []panel {
 		stat("Configuration", "Whether every node runs with the configuration in its file.", 3,
 			now(`min(baton_config_last_reload_successful{`+ofJob+`})`, "configuration")).meaning(yesNo("loaded", "green", "reload failed", "red")),
 		stat("Decisions not written", "Entries of the ledger that failed within the time range.", 3,
-			now(`sum(increase(baton_raft_apply_failures_total{`+ofJob+`}[$__range]))`, "failed")).colored(someAre("orange")),
+			now(`sum(increase(baton_raft_apply_failures_total{`+ofJob+`}[$__range]))`, "failed")).limited(someAre("orange")),
 	}
 }
 

@@ -5,10 +5,12 @@ func recoveryDashboard() dashboard {
 	chosen := queryVariable("mysql_cluster", "Cluster", sampleOne, true)
 	return newDashboard("recovery.json", uidRecovery, "Recoveries", "What Baton repairs, how long it takes, and what it refuses to do.", "now-7d", ofSome, []variable{chosen},
 		recoveryNumbers(),
-		[]panel{grid("Running now", "Recoveries that are being carried out, with the phase they are in.", 12, 7, []column{
-			label("mysql_cluster", "Cluster", leadsToCluster()), label("mysql_instance", "Instance"), label("rule", "Failure model"), label("phase", "Phase"), only(""),
-		}, "", rows(`max by (mysql_cluster, mysql_instance, rule, phase) (baton_recovery_active{`+ofSome+`})`)),
-			heldBack(12)},
+		[]panel{
+			grid("Running now", "Recoveries that are being carried out, with the phase they are in.", 12, 7, []column{
+				label("mysql_cluster", "Cluster", leadsToCluster()), label("mysql_instance", "Instance"), label("rule", "Failure model"), label("phase", "Phase"), only(""),
+			}, "", rows(`max by (mysql_cluster, mysql_instance, rule, phase) (baton_recovery_active{`+ofSome+`})`)),
+			heldBack(12),
+		},
 		[]panel{lastRecoveries(ofSome, 24)},
 		heading("How often"),
 		[]panel{
@@ -40,9 +42,9 @@ func recoveryNumbers() []panel {
 		stat("Automation", "Whether Baton may repair anything by itself.", 4, now(`max(baton_recoveries_enabled{`+ofJob+`})`, "automation")).
 			meaning(yesNo("on", "green", "paused", "orange")),
 		stat("Running", "Clusters with a recovery at this moment.", 4,
-			now(`count(max by (mysql_cluster) (baton_recovery_active{`+ofSome+`})) or vector(0)`, "running")).colored(someAre("purple")),
+			now(`count(max by (mysql_cluster) (baton_recovery_active{`+ofSome+`})) or vector(0)`, "running")).limited(someAre("purple")),
 		stat("To acknowledge", "Recoveries that nobody has acknowledged.", 4,
-			now(`sum(max by (mysql_cluster) (baton_recovery_unacknowledged{`+ofSome+`})) or vector(0)`, "recoveries")).colored(someAre("orange")),
+			now(`sum(max by (mysql_cluster) (baton_recovery_unacknowledged{`+ofSome+`})) or vector(0)`, "recoveries")).limited(someAre("orange")),
 		stat("Ended", "Recoveries that ended within the time range, by outcome.", 8,
 			now(`sum by (outcome) (increase(baton_recoveries_completed_total{`+ofSome+`}[$__range]))`, "{{outcome}}")),
 		stat("Write outage", "The median of the time range.", 4, now(quantile("0.5", "", "baton_recovery_write_outage_seconds", "$__range"), "median")).unit("s"),

@@ -208,8 +208,8 @@ func (r *reader) family(n ast.Node, around []ast.Node) {
 	if strings.HasSuffix(name, "_total") {
 		f.kind = dto.MetricType_COUNTER
 	}
-	for i := len(around) - 1; i >= 0; i-- {
-		switch p := around[i].(type) {
+	for _, parent := range slices.Backward(around) {
+		switch p := parent.(type) {
 		case *ast.CallExpr:
 			r.call(&f, p)
 		case *ast.CompositeLit:
@@ -219,7 +219,7 @@ func (r *reader) family(n ast.Node, around []ast.Node) {
 				r.names[p.Names[0].Name] = name
 			}
 		}
-		if _, statement := around[i].(ast.Stmt); statement {
+		if _, statement := parent.(ast.Stmt); statement {
 			break
 		}
 	}

@@ -173,8 +173,8 @@ func steps(first string, more ...thresholdStep) *thresholds {
 
 func from(value float64, color string) thresholdStep { return thresholdStep{color, &value} }
 
-// colored gives the values of a panel colours.
-func (p panel) colored(t *thresholds) panel {
+// limited takes the colours of values from thresholds.
+func (p panel) limited(t *thresholds) panel {
 	p.FieldConfig.Defaults.Color, p.FieldConfig.Defaults.Thresholds = map[string]any{"mode": "thresholds"}, t
 	return p
 }

@@ -1,6 +1,7 @@
 package gen
 
 import (
+	"strings"
 	"time"
 
 	"github.com/batondb/baton/analysis"
@@ -69,14 +70,11 @@ var statusCodes = []string{"healthy", "degraded", "unprotected", "unknown", "pri
 
 // codes turns a state set into a number: the place of the state that holds. While two nodes of Baton disagree, the worse counts.
 func codes(by, metric, label, selector string, states []string) string {
-	expr := ""
+	terms := make([]string, len(states))
 	for n, s := range states {
-		if n > 0 {
-			expr += "\n  or "
-		}
-		expr += itoa(n) + " * " + metric + "{" + with(selector, label+`="`+s+`"`) + "}"
+		terms[n] = itoa(n) + " * " + metric + "{" + with(selector, label+`="`+s+`"`) + "}"
 	}
-	return "max by (" + by + ") (\n  " + expr + "\n)"
+	return "max by (" + by + ") (\n  " + strings.Join(terms, "\n  or ") + "\n)"
 }
 
 // severityCodes number the severities from low to high.

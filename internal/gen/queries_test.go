@@ -236,8 +236,9 @@ func samples(name string, kind dto.MetricType, set map[string]string, value floa
 			all = append(all, testSeries{sample(name+"_bucket", bucket), "0+1" + often})
 		}
 		return all
+	default:
+		return []testSeries{{sample(name, set), strconv.FormatFloat(value, 'f', -1, 64) + often}}
 	}
-	return []testSeries{{sample(name, set), strconv.FormatFloat(value, 'f', -1, 64) + often}}
 }
 
 // evaluate lets promtool evaluate expressions.

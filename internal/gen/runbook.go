@@ -96,8 +96,9 @@ func subjectOf(r *analysis.Rule) string {
 		return "fleet"
 	case analysis.ScopeArea:
 		return "fleet, or a region or a data centre of it,"
+	default:
+		return "instance"
 	}
-	return "instance"
 }
 
 func bullets(b *bytes.Buffer, conditions []analysis.Condition) {
@@ -200,8 +201,9 @@ func findingCommands(r *analysis.Rule) []string {
 			"baton findings --all", "baton rule explain " + r.Name + " --area AREA", "baton clusters", "baton recovery plan failover CLUSTER", "baton failover CLUSTER",
 			"baton downtime begin INSTANCE --for 2h --reason 'lost with its site'",
 		}
+	default:
+		return append([]string{"baton findings CLUSTER", "baton rule explain " + r.Name + " INSTANCE", "baton topology CLUSTER"}, what(r.Recovery).commands...)
 	}
-	return append([]string{"baton findings CLUSTER", "baton rule explain " + r.Name + " INSTANCE", "baton topology CLUSTER"}, what(r.Recovery).commands...)
 }
 
 // translations lists the names of orchestrator.

@@ -133,7 +133,7 @@ func findingTest(findings []alert, first int) (unitTest, error) {
 			own = own[4:]
 		}
 		found := func(node, values string) series {
-			return of(node, "baton_finding_active", values, append(own[:len(own):len(own)], "severity", a.severity.String())...)
+			return of(node, "baton_finding_active", values, append(slices.Clip(own), "severity", a.severity.String())...)
 		}
 		e := example{after: both.after}
 		both.series = append(both.series, found("baton-1", "1 1 stale"))
