@@ -111,8 +111,8 @@ func leftoverAlerts() []alert {
 			name: "FencePending", severity: analysis.Warning, expr: `max by (mysql_cluster, mysql_instance) (baton_fence_pending) == 1`, hold: time.Minute,
 			summary: "A primary that was replaced has not been made read-only yet.", about: aboutInstance,
 			advice: "Baton cannot reach it, and fences it as soon as it can. Clients that still reach it write to the wrong server: make sure that it is down, or cut it off. " +
-				"If it never returns, forget it.",
-			commands: []string{"baton topology CLUSTER", "baton recovery list --cluster CLUSTER", "baton forget INSTANCE --reason 'it was scrapped'"},
+				"If it never returns, silence this alert for it.",
+			commands: []string{"baton topology CLUSTER", "baton recovery list --cluster CLUSTER", "baton discover INSTANCE --reason 'is it back?'"},
 			fires: []example{{
 				name: "while it waits", after: 2 * time.Minute, series: []series{shop("baton_fence_pending", "1x12", "mysql_instance", "db1:3306")},
 				want: []map[string]string{labels("mysql_cluster", "shop", "mysql_instance", "db1:3306")},

@@ -284,9 +284,6 @@ func TestNodeGraph(t *testing.T) {
 		}
 	}
 	finding("db4:3306", "warning")
-	// Another node of Baton led until now and still sees the old roles: each instance is drawn once.
-	in = append(in, testSeries{sample("baton_instance_role", labels("job", "baton", "instance", "baton-2:8306", "mysql_cluster", "shop",
-		"mysql_instance", "db1:3306", "role", "primary")), "1" + often})
 	// A source that nobody has asked is no node, so that the link from it is not drawn.
 	in = append(in, testSeries{sample("baton_topology_edge", labels("job", "baton", "instance", "baton-1:8306", "mysql_cluster", "shop",
 		"source", "gone:3306", "target", "db2:3306", "channel", "other")), "1" + often})
@@ -315,6 +312,10 @@ func TestNodeGraph(t *testing.T) {
 			edge("db1:3306", "db2:3306", "", "", 1), edge("db1:3306", "db3:3306", "last seen", htmlGrey, 1), edge("db1:3306", "db4:3306", "broken", htmlRed, 0),
 		}},
 	})
+	// Another node of Baton led until now, and still says what was: each instance is drawn once all the same.
+	in = append(in, testSeries{sample("baton_instance_role", labels("job", "baton", "instance", "baton-2:8306", "mysql_cluster", "shop",
+		"mysql_instance", "db1:3306", "role", "replica")), "1" + often})
+	evaluate(t, in, []exprTest{{Expr: "max(count by (id) (\n" + filledIn(nodeQuery(ofCluster)) + "\n))", At: "10m", Want: []wantSample{{"{}", 1}}}})
 }
 
 // TestStatusCodesAreWhatIsExported compares the numbers of the dashboards with the states that the API knows.
