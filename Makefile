@@ -85,9 +85,14 @@ fresh:
 generate: ## write the files that repeat a table: reference documentation, rules, dashboards
 	$(GO) generate ./...
 
+RUNS ?= 5
+
 .PHONY: bench
-bench: ## run the benchmarks that need no server
+bench: build ## run the benchmarks, and every drill RUNS=5 times on real servers, with medians beside the floor
 	$(GO) test -run '^$$' -bench . -benchmem $(call present,$(PURE) ./collector)
+	@for flavor in mysql mariadb; do for drill in failover hang takeover backlog; do \
+		bin/baton demo --once $$drill --flavor $$flavor --runs $(RUNS) || exit 1; \
+	done; done
 
 .PHONY: fuzz
 fuzz: ## fuzz every parser, each for FUZZTIME=10s

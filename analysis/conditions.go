@@ -43,8 +43,10 @@ var (
 
 // How it answers.
 var (
-	isUp   = cond("is up", func(s Subject) bool { return s.Instance.Up() })
-	isDown = cond("is down: it was refused or timed out often enough, as a majority of Baton's nodes sees it", func(s Subject) bool {
+	isUp = cond("is up", func(s Subject) bool { return s.Instance.Up() })
+
+	lacksGrants = cond("does not give Baton's account all the rights it needs", func(s Subject) bool { return len(s.Instance.Facts.MissingGrants) > 0 })
+	isDown      = cond("is down: it was refused or timed out often enough, as a majority of Baton's nodes sees it", func(s Subject) bool {
 		return s.Instance.Down
 	})
 	isUnreachable = cond("is down, at least as this node sees it", func(s Subject) bool {

@@ -120,4 +120,15 @@ var (
 		Why:          whyLogging,
 		Orchestrator: "NoLoggingReplicasStructureWarning",
 	}
+
+	// MissingGrants is found before somebody has to find it out in an outage.
+	MissingGrants = &Rule{
+		Name:     "MissingGrants",
+		Summary:  "Baton's account lacks rights on an instance that it needs to see or to repair it.",
+		Advice:   "Run the statements that the finding names on the primary of the cluster; they replicate.",
+		Severity: Warning, For: 10 * time.Second,
+		When:     []Condition{isUp, lacksGrants},
+		Recovery: RecoveryNone,
+		Why:      whyLacksGrants,
+	}
 )

@@ -57,6 +57,7 @@ var Table = []*Rule{
 	WritableReplica,
 
 	NoLoggingReplicas,
+	MissingGrants,
 }
 
 // ObserverIsolated distrusts this node itself.

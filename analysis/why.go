@@ -284,3 +284,7 @@ func plural(n int, one, many string) string {
 	}
 	return many
 }
+
+func whyLacksGrants(s Subject) (string, time.Time) {
+	return fmt.Sprintf("%s does not give Baton's account all the rights it needs: %s.", s.Instance.Instance, strings.Join(s.Instance.Facts.MissingGrants, "; ")), time.Time{}
+}

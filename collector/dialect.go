@@ -62,6 +62,7 @@ const (
 	wGTIDPurged
 	wGTIDBinlogPos
 	wGTIDCurrentPos
+	wGTIDReplicaPos
 	wSyncBinlog
 	wFlushLog
 	wSourceEnabled
@@ -89,7 +90,7 @@ const (
 var variableWords = map[string]word{
 	"read_only": wReadOnly, "super_read_only": wSuperReadOnly,
 	"gtid_mode": wGTIDMode, "gtid_executed": wGTIDExecuted, "gtid_purged": wGTIDPurged,
-	"gtid_binlog_pos": wGTIDBinlogPos, "gtid_current_pos": wGTIDCurrentPos,
+	"gtid_binlog_pos": wGTIDBinlogPos, "gtid_current_pos": wGTIDCurrentPos, "gtid_slave_pos": wGTIDReplicaPos,
 	"sync_binlog": wSyncBinlog, "innodb_flush_log_at_trx_commit": wFlushLog,
 
 	"rpl_semi_sync_source_enabled": wSourceEnabled, "rpl_semi_sync_master_enabled": wSourceEnabled,
@@ -115,7 +116,7 @@ var statusWords = map[string]word{
 // everyTime are the variables that are read at each probe, in order and each only where the server has it: naming a variable that a server
 // lacks would fail the whole statement. They are the ones that change, or that a recovery changes.
 var everyTime = []string{
-	"read_only", "super_read_only", "gtid_mode", "gtid_executed", "gtid_purged", "gtid_binlog_pos", "gtid_current_pos",
+	"read_only", "super_read_only", "gtid_mode", "gtid_executed", "gtid_purged", "gtid_binlog_pos", "gtid_current_pos", "gtid_slave_pos",
 	"sync_binlog", "innodb_flush_log_at_trx_commit",
 	"rpl_semi_sync_source_enabled", "rpl_semi_sync_master_enabled",
 	"rpl_semi_sync_source_wait_for_replica_count", "rpl_semi_sync_master_wait_for_slave_count",

@@ -236,6 +236,8 @@ func (s *session) variable(w word, a *answer, i int) error {
 			return err
 		}
 		d.Executed = d.Executed.Union(current) // its column follows that of gtid_binlog_pos
+	case wGTIDReplicaPos:
+		return s.replicated.parse(a, i, &s.fromSource)
 	case wSyncBinlog:
 		d.SyncBinlog = a.number(i)
 	case wFlushLog:

@@ -33,12 +33,14 @@ type session struct {
 	performanceSchema bool
 	nameless          []int // ports of replicas that did not register a host
 
-	facts, draft topology.Facts // of the last probe that succeeded, and of the one under way
-	answered     int            // questions answered in this attempt
+	facts, draft topology.Facts   // of the last probe that succeeded, and of the one under way
+	fromSource   topology.GTIDSet // what a MariaDB replica has applied of its source's
+	answered     int              // questions answered in this attempt
 
 	// What saves allocations.
 	layouts                   map[string]layout
 	executed, purged, current memorised
+	replicated                memorised
 	received                  map[string]*memorised // by channel
 	lastHost                  string
 	lastPort                  int
@@ -112,6 +114,10 @@ func (s *session) probe(ctx context.Context, everything bool) (topology.Facts, e
 		if err := s.ask(ctx, questions, nil); err != nil {
 			return topology.Facts{}, err
 		}
+	}
+	if s.dialect.mariadb && len(s.draft.Channels) > 0 {
+		// What was written on a replica itself counts in its binary log like what it replicated, and would make it look further than it is.
+		s.draft.Executed = s.fromSource
 	}
 	s.facts = s.draft
 	return s.facts, nil

@@ -21,7 +21,7 @@ type Facts struct {
 	Binlog            Coordinates `json:"binlog,omitzero"`         // where the instance writes its own log now
 
 	GTID     bool      `json:"gtid,omitempty"`     // gtid_mode ON, or MariaDB
-	Executed GTIDSet   `json:"executed,omitzero"`  // gtid_executed; MariaDB: gtid_current_pos joined with gtid_binlog_pos
+	Executed GTIDSet   `json:"executed,omitzero"`  // gtid_executed; MariaDB: gtid_slave_pos of a replica, gtid_current_pos joined with gtid_binlog_pos of others
 	Purged   GTIDSet   `json:"purged,omitzero"`    // gtid_purged; MariaDB: unknown, empty
 	Channels []Channel `json:"channels,omitempty"` // replication channels, the default one ("") first
 

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/batondb/baton/internal/lab"
+	"github.com/batondb/baton/rules"
 )
 
 // Once starts a fleet, runs one drill on it and ends everything.
@@ -86,12 +89,32 @@ func (f *Fleet) monitoring(ctx context.Context) (prometheusURL, alertmanagerURL 
 	if alertmanager != nil {
 		spec.Alertmanagers, alertmanagerURL = []string{alertmanager.Addr()}, alertmanager.URL()
 	}
+	if spec.RuleFiles, err = f.ruleFiles(); err != nil {
+		f.say("the rules are not there: %v", err)
+	}
 	prometheus, err := f.Lab.StartPrometheus(ctx, spec)
 	if err != nil {
 		f.say("Prometheus is not there: %v", err)
 		return "", alertmanagerURL
 	}
 	return prometheus.URL(), alertmanagerURL
+}
+
+// ruleFiles writes the bundled rules where Prometheus can read them.
+func (f *Fleet) ruleFiles() ([]string, error) {
+	var paths []string
+	for _, name := range []string{"alerts.yaml", "recording.yaml"} {
+		data, err := rules.FS.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		path := filepath.Join(f.dir, name)
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			return nil, err
+		}
+		paths = append(paths, path)
+	}
+	return paths, nil
 }
 
 // alertmanagerConfig groups by cluster and sends to nobody.

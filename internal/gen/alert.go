@@ -138,7 +138,7 @@ func alertGroups(table []*analysis.Rule) []alertGroup {
 func findingAlert(r *analysis.Rule) alert {
 	a := alert{
 		name: r.Name, rule: r, severity: r.Severity, summary: r.Summary, advice: advice(r), commands: findingCommands(r),
-		expr: fmt.Sprintf("max by (rule) (baton_finding_active{rule=%q}) == 1", r.Name),
+		expr: fmt.Sprintf("max by (area, rule) (baton_finding_active{rule=%q}) == 1", r.Name),
 	}
 	if r.Scope == analysis.ScopeInstance {
 		a.about = aboutInstance

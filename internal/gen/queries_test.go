@@ -172,7 +172,7 @@ func TestRecordingNames(t *testing.T) {
 
 // valuesOf are examples for labels whose families need a whole service to be gathered.
 var valuesOf = map[string][]string{
-	"mysql_cluster": {"shop"}, "mysql_instance": {"db4:3306"}, "rule": {"ReceiverBroken"}, "severity": {"warning", "critical"},
+	"area": {""}, "mysql_cluster": {"shop"}, "mysql_instance": {"db4:3306"}, "rule": {"ReceiverBroken"}, "severity": {"warning", "critical"},
 	"status": {"degraded", "healthy", "unprotected", "unknown", "primary_down"}, "level": {"auto"}, "domain": {""}, "primary": {"db1:3306"},
 	"trigger": {"finding"}, "outcome": {"success"}, "reason": {"autonomy"}, "phase": {"promote"}, "recovery": {"none"}, "recovery_id": {"r1"},
 	"failed_instance": {"db1:3306"}, "promoted_instance": {"db2:3306"}, "state": {"leader", "follower", "candidate", "shutdown"},

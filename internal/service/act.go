@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -108,10 +109,13 @@ func (l *leader) act(ctx context.Context, j *judgement) {
 	for _, i := range j.incidents {
 		f := i.Finding
 		known[f.Key()] = true
-		if i.State != analysis.Firing || f.Masked() || !remediation.Plans(f.Recovery) || l.recoveries.runs(f.Cluster) != "" {
-			continue
+		switch {
+		case i.State != analysis.Firing || f.Masked() || f.Recovery == analysis.RecoveryNone || l.recoveries.runs(f.Cluster) != "":
+		case !remediation.Plans(f.Recovery):
+			l.refused(f, &remediation.Refusal{Reason: noPlanner, Text: fmt.Sprintf("this version does not carry out %s: a person has to", f.Recovery)}, j.snapshot.At)
+		default:
+			l.consider(ctx, j.snapshot, f)
 		}
-		l.consider(ctx, j.snapshot, f)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -121,6 +125,9 @@ func (l *leader) act(ctx context.Context, j *judgement) {
 		}
 	}
 }
+
+// noPlanner is the reason why nothing is done about a finding whose recovery this version does not know.
+const noPlanner remediation.GateName = "no_planner"
 
 // consider plans a recovery of a finding and starts it unless it is refused.
 func (l *leader) consider(ctx context.Context, snap *topology.Snapshot, f analysis.Finding) {

@@ -37,8 +37,9 @@ var (
 	descFenceWaiting     = desc("baton_fence_pending", "1 while a deposed primary has not been fenced.", "mysql_cluster", "mysql_instance")
 	descQuarantined      = desc("baton_quarantined", "Constant 1 while an instance is held out of the topology.", "mysql_cluster", "mysql_instance")
 
-	descFinding      = desc("baton_finding_active", "Constant 1 while the failure model (rule) holds for the instance and no other masks it; absent otherwise.", "mysql_cluster", "mysql_instance", "rule", "severity")
-	descFindingSince = desc("baton_finding_since_timestamp_seconds", "Unix time at which the finding was first observed.", "mysql_cluster", "mysql_instance", "rule", "severity")
+	descFinding = desc("baton_finding_active", "Constant 1 while the failure model (rule) holds for the instance and no other masks it; absent otherwise. A rule about the fleet has an area instead of an instance.",
+		"area", "mysql_cluster", "mysql_instance", "rule", "severity")
+	descFindingSince = desc("baton_finding_since_timestamp_seconds", "Unix time at which the finding was first observed.", "area", "mysql_cluster", "mysql_instance", "rule", "severity")
 	descRule         = desc("baton_rule_info", "Constant 1 per failure model in the table.", "rule", "severity", "recovery")
 
 	descEnabled      = desc("baton_recoveries_enabled", "1 if automated recoveries are enabled globally.")
@@ -117,7 +118,7 @@ func (x *exporter) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, i := range j.incidents {
 		if f := i.Finding; f.Active() && i.State == analysis.Firing {
-			labels := []string{f.Cluster, string(f.Instance), f.Rule, f.Severity.String()}
+			labels := []string{f.Area, f.Cluster, string(f.Instance), f.Rule, f.Severity.String()}
 			out.gauge(descFinding, 1, labels...)
 			out.gauge(descFindingSince, seconds(i.Found), labels...)
 		}

@@ -121,7 +121,7 @@ func (s *Service) buildObservers() error {
 	if err != nil {
 		return err
 	}
-	log := s.logger.With("component", "collector")
+	log := s.logger // the collector names itself
 	d := f.Discovery
 	s.prober, err = collector.NewSQLProber(collector.SQLOptions{
 		Access: access, Timeout: f.MySQL.Timeout, Names: names, Metrics: metrics, Logger: log,
@@ -223,7 +223,7 @@ func (s *Service) buildActor() error {
 		Credentials: s.credentials(func(m *config.MySQL) config.Account { return m.Account() }),
 		Replication: s.replicationAccount,
 		TLS:         tls, PlaintextAllowed: s.opts.Config.MySQL.TLS.Optional(), DialTimeout: s.opts.Config.MySQL.ConnectTimeout, DrainStall: s.opts.Config.Recovery.DrainStall,
-		Lifeline: s.sentinel.Lend, Logger: s.logger.With("component", "actor"),
+		Lifeline: s.sentinel.Lend, Logger: s.logger,
 	})
 	return err
 }

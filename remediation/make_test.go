@@ -1,0 +1,619 @@
+package remediation_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/batondb/baton/analysis"
+	"github.com/batondb/baton/remediation"
+	"github.com/batondb/baton/topology"
+)
+
+// see reads a topology in the notation.
+func see(t *testing.T, text string) *topology.Snapshot {
+	t.Helper()
+	in, err := topology.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return topology.Build(in)
+}
+
+// auto is a policy under which Baton acts by itself.
+func auto() remediation.Policy {
+	p := remediation.DefaultPolicy()
+	p.Autonomy = remediation.Auto
+	return p
+}
+
+// want is a goal as a finding asks for it, on the newest sight of the instance.
+func want(snap *topology.Snapshot, kind analysis.RecoveryKind, failed topology.InstanceID) remediation.Goal {
+	return remediation.Goal{Kind: kind, Rule: "DeadPrimary", Failed: failed, Trigger: remediation.TriggerFinding, By: "baton"}.Remember(snap)
+}
+
+func byOperator(g remediation.Goal, allow ...remediation.GateName) remediation.Goal {
+	g.Trigger, g.By, g.Allow = remediation.TriggerOperator, "anna", allow
+	return g
+}
+
+// gateOf is the gate of a name; of several the first that does not pass.
+func gateOf(p remediation.Plan, name remediation.GateName) *remediation.Gate {
+	var found *remediation.Gate
+	for n := range p.Gates {
+		if g := &p.Gates[n]; g.Name == name && (found == nil || found.Passes() && !g.Passes()) {
+			found = g
+		}
+	}
+	return found
+}
+
+// script is the steps of a plan, one line each.
+func script(p remediation.Plan) string {
+	var lines []string
+	for _, st := range p.Stages {
+		for _, s := range st.Steps {
+			line := fmt.Sprintf("%s: %s %s", st.Phase, s.Action, s.On.Host())
+			if s.Source != "" {
+				line += " < " + s.Source.Host()
+			}
+			if st.Background {
+				line += " (background)"
+			}
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+func same(t *testing.T, what, got, want string) {
+	t.Helper()
+	if got = strings.TrimSpace(got); got != strings.TrimSpace(want) {
+		t.Errorf("%s:\n%s\nwant:\n%s", what, got, strings.TrimSpace(want))
+	}
+}
+
+// dead is a primary that died with two replicas that have lost it, and hold all it was seen with.
+const dead = `
+cluster shop
+db1 down since=20s executed=u1:1-100 writable
+  db2 receiver=connecting receiver_errno=2003 executed=u1:1-100
+  db3 receiver=connecting receiver_errno=2003 executed=u1:1-100
+`
+
+// frozen is the same after the receivers were stopped.
+const frozen = `
+cluster shop
+db1 down since=20s executed=u1:1-100 writable
+  db2 receiver=stopped executed=u1:1-100
+  db3 receiver=stopped executed=u1:1-100
+`
+
+func TestFailoverFreezesFirst(t *testing.T) {
+	snap := see(t, dead)
+	plan, err := remediation.Make(want(snap, analysis.RecoveryFailover, "db1:3306"), snap, auto())
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "plan", script(plan), "freeze: stop_receiver db2\nfreeze: stop_receiver db3")
+	if plan.Successor != "" || !strings.Contains(plan.Next, "db2:3306 is promoted") {
+		t.Errorf("who is promoted is not known before the freeze: successor %q, next %q", plan.Successor, plan.Next)
+	}
+}
+
+func TestFailoverPromotesWhenFrozen(t *testing.T) {
+	snap := see(t, frozen)
+	plan, err := remediation.Make(want(snap, analysis.RecoveryFailover, "db1:3306"), snap, auto())
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "plan", script(plan), `
+decide: agree_primary db2 < db1
+fence: fence db1 (background)
+repoint: point_at db3 < db2 (background)
+promote: make_primary db2`)
+	for _, s := range plan.Steps() {
+		if s.Why == "" {
+			t.Errorf("%s has no reason", s)
+		}
+	}
+}
+
+// TestGates has one case for every gate: how it passes, and how it does not.
+func TestGates(t *testing.T) {
+	failover := analysis.RecoveryFailover
+	for _, c := range []struct {
+		name, text string
+		kind       analysis.RecoveryKind
+		goal       func(*remediation.Goal)
+		policy     func(*remediation.Policy)
+		gate       remediation.GateName
+		verdict    remediation.Verdict
+		says       string
+	}{
+		{name: "automation passes", text: dead, gate: remediation.GateAutomation, verdict: remediation.Pass, says: "not paused"},
+		{name: "fleet paused", text: "pause fleet by=ben reason=\"big sale\"" + dead, gate: remediation.GateAutomation, verdict: remediation.Fail, says: "paused (fleet) by ben: big sale"},
+		{name: "cluster paused", text: "pause cluster shop by=ben" + dead, gate: remediation.GateAutomation, verdict: remediation.Fail, says: "paused (cluster) by ben: no reason given"},
+		{name: "rule paused", text: "pause rule DeadPrimary by=ben" + dead, gate: remediation.GateAutomation, verdict: remediation.Fail, says: "paused (rule)"},
+		{name: "another cluster paused", text: "pause cluster other by=ben" + dead, gate: remediation.GateAutomation, verdict: remediation.Pass},
+		{name: "autonomy auto", text: dead, gate: remediation.GateAutonomy, verdict: remediation.Pass, says: "auto"},
+		{name: "autonomy observe", text: dead, policy: func(p *remediation.Policy) { p.Autonomy = remediation.Observe }, gate: remediation.GateAutonomy, verdict: remediation.Fail, says: "observe: a person must ask"},
+		{name: "autonomy recommend", text: dead, policy: func(p *remediation.Policy) { p.Autonomy = remediation.Recommend }, gate: remediation.GateAutonomy, verdict: remediation.Fail, says: "recommend"},
+		{name: "autonomy approve", text: dead, policy: func(p *remediation.Policy) { p.Autonomy = remediation.Approve }, gate: remediation.GateAutonomy, verdict: remediation.Fail},
+		{name: "autonomy not said", text: dead, policy: func(p *remediation.Policy) { p.Autonomy = "" }, gate: remediation.GateAutonomy, verdict: remediation.Fail, says: "recommend"},
+		{name: "not downtimed", text: dead, gate: remediation.GateDowntime, verdict: remediation.Pass},
+		{name: "downtimed", text: "downtime db1 by=ben reason=\"new disks\"" + dead, gate: remediation.GateDowntime, verdict: remediation.Fail, says: "db1:3306 is downtimed by ben: new disks"},
+		{name: "no maintenance", text: dead, gate: remediation.GateMaintenance, verdict: remediation.Pass},
+		{name: "cluster in maintenance", text: "maintenance shop by=ben" + dead, gate: remediation.GateMaintenance, verdict: remediation.Fail, says: "ben holds it"},
+		{name: "instance in maintenance", text: "maintenance db1:3306 by=ben" + dead, gate: remediation.GateMaintenance, verdict: remediation.Fail},
+		{name: "nothing open", text: dead, gate: remediation.GateOpen, verdict: remediation.Pass},
+		{name: "another recovery open", text: strings.Replace(dead, "cluster shop\n", "cluster shop named\nopen takeover id=r7 failed=db1\n", 1), gate: remediation.GateOpen, verdict: remediation.Fail, says: "recovery r7 of db1:3306 is still open"},
+		{name: "no cooldown", text: dead, gate: remediation.GateCooldown, verdict: remediation.Pass},
+		{name: "cooldown", text: past("failover outcome=success failed=db9 successor=db8 closed=1m"), gate: remediation.GateCooldown, verdict: remediation.Fail, says: "recovery r1 ended 1m0s ago"},
+		{name: "cooldown after a partial one", text: past("failover outcome=partial failed=db9 successor=db8 closed=1m"), gate: remediation.GateCooldown, verdict: remediation.Fail},
+		{name: "cooldown is over", text: past("failover outcome=success failed=db9 successor=db1 closed=6m"), gate: remediation.GateCooldown, verdict: remediation.Pass},
+		{name: "cooldown of another kind", text: past("takeover outcome=success failed=db9 successor=db1 closed=1m"), gate: remediation.GateCooldown, verdict: remediation.Pass},
+		{name: "a failed attempt does not block", text: past("failover outcome=failed failed=db9 closed=1m"), gate: remediation.GateCooldown, verdict: remediation.Pass},
+		{name: "nor does an aborted one", text: past("failover outcome=aborted failed=db9 closed=1m"), gate: remediation.GateCooldown, verdict: remediation.Pass},
+		{name: "acknowledged ends the cooldown", text: past("failover outcome=success failed=db9 successor=db1 closed=1m acknowledged"), gate: remediation.GateCooldown, verdict: remediation.Pass},
+		{name: "the successor of an unacknowledged one", text: past("failover outcome=success failed=db9 successor=db1 closed=1m"), gate: remediation.GateUnacked, verdict: remediation.Fail, says: "db1:3306 became primary by recovery r1"},
+		{name: "breaker closed", text: dead, gate: remediation.GateBreaker, verdict: remediation.Pass},
+		{name: "breaker open", text: dead, policy: func(p *remediation.Policy) { p.Breaker = "6 primaries in 60 s" }, gate: remediation.GateBreaker, verdict: remediation.Fail, says: "6 primaries in 60 s"},
+		{name: "down", text: dead, gate: remediation.GateFinding, verdict: remediation.Pass, says: "db1:3306 is down: timeout 2 times in a row since 20s"},
+		{name: "alive", text: strings.Replace(dead, "down since=20s", "up", 1), gate: remediation.GateFinding, verdict: remediation.Fail, says: "alive (up)"},
+		{name: "saturated is alive", text: strings.Replace(dead, "down since=20s", "saturated", 1), gate: remediation.GateFinding, verdict: remediation.Fail, says: "alive (saturated)"},
+		{name: "denied is alive", text: strings.Replace(dead, "down since=20s", "denied", 1), gate: remediation.GateFinding, verdict: remediation.Fail, says: "alive (denied)"},
+		{name: "failed once", text: strings.Replace(dead, "down since=20s", "timeout", 1), gate: remediation.GateFinding, verdict: remediation.Unknown, says: "not known yet"},
+		{name: "never tried", text: strings.Replace(dead, "down since=20s", "unknown seen=1m", 1), gate: remediation.GateFinding, verdict: remediation.Unknown},
+		{name: "a replica still receives", text: strings.Replace(dead, "db2 receiver=connecting receiver_errno=2003", "db2 heard=0s", 1), gate: remediation.GateFinding, verdict: remediation.Fail, says: "db2:3306 still receives from db1:3306"},
+		{name: "a majority of nodes", text: "baton nodes=3\nvote n2 db1 down\n" + dead, gate: remediation.GateQuorum, verdict: remediation.Pass, says: "majority of 3"},
+		{name: "this node alone", text: "baton nodes=3\n" + dead, gate: remediation.GateQuorum, verdict: remediation.Unknown, says: "no majority of 3 nodes agrees"},
+		{name: "candidate", text: dead, gate: remediation.GateCandidate, verdict: remediation.Pass, says: "db2:3306 is the best of 2"},
+		{name: "no replica up", text: strings.ReplaceAll(dead, "receiver=connecting receiver_errno=2003", "down"), gate: remediation.GateCandidate, verdict: remediation.Fail, says: "no replica of db1:3306 can be reached"},
+		{name: "asked for a stranger", text: dead, goal: func(g *remediation.Goal) { g.To = "db9:3306" }, gate: remediation.GateCandidate, verdict: remediation.Fail, says: "db9:3306 is not a replica of db1:3306"},
+		{name: "holds everything", text: frozen, gate: remediation.GateHoldsAll, verdict: remediation.Pass},
+		{name: "nobody holds everything", text: replicas("executed=u1:1-100,u8:1", "executed=u1:1-100,u9:1-2"), gate: remediation.GateHoldsAll, verdict: remediation.Fail,
+			says: "db3:3306 lacks 00000000-0000-0000-0000-000000000008:1; db2:3306 lacks 00000000-0000-0000-0000-000000000009:1-2"},
+		{name: "the only donor applies late", text: replicas("executed=u1:1-98 promotion=prefer", "executed=u1:1-98 retrieved=u1:99-100 delay=1h"), gate: remediation.GateHoldsAll, verdict: remediation.Fail,
+			says: "db2:3306 lacks 2 transactions that only db3:3306 holds, and cannot get them from there: it applies 1h0m0s late"},
+		{name: "the only donor is broken", text: replicas("executed=u1:1-98 promotion=prefer", "executed=u1:1-98 retrieved=u1:99-100 applier=stopped applier_errno=1062"), gate: remediation.GateHoldsAll, verdict: remediation.Fail,
+			says: "its applier stopped with error 1062"},
+		{name: "the only donor does not log", text: replicas("executed=u1:1-98 promotion=prefer", "executed=u1:1-100 no_log_replica_updates"), gate: remediation.GateHoldsAll, verdict: remediation.Fail, says: "does not log"},
+		{name: "position of the primary", text: frozen, gate: remediation.GatePrimaryPos, verdict: remediation.Pass, says: "all 100 transactions"},
+		{name: "the primary had more", text: strings.ReplaceAll(frozen, "stopped executed=u1:1-100", "stopped executed=u1:1-97"), gate: remediation.GatePrimaryPos, verdict: remediation.Fail,
+			says: "3 transactions of db1:3306 are on no reachable replica: 00000000-0000-0000-0000-000000000001:98-100"},
+		{name: "the primary was never seen", text: strings.Replace(frozen, "executed=u1:1-100 writable", "seen=never", 1), gate: remediation.GatePrimaryPos, verdict: remediation.Unknown, says: "never seen"},
+		{name: "asynchronous", text: frozen, gate: remediation.GateSemiSync, verdict: remediation.Pass, says: "asynchronous"},
+		{name: "geography", text: strings.ReplaceAll(strings.Replace(frozen, "writable", "dc=a", 1), "receiver=stopped", "receiver=stopped dc=b"), policy: func(p *remediation.Policy) { p.SameDC = true },
+			gate: remediation.GateGeography, verdict: remediation.Fail, says: "data centre \"b\" and the policy stays in \"a\""},
+		{name: "region", text: strings.ReplaceAll(strings.Replace(frozen, "writable", "region=eu", 1), "receiver=stopped", "receiver=stopped region=us"), policy: func(p *remediation.Policy) { p.SameRegion = true },
+			gate: remediation.GateGeography, verdict: remediation.Fail, says: "region \"us\" and the policy stays in \"eu\""},
+		{name: "errant everywhere", text: replicas("uuid=u2 executed=u1:1-100,u2:1", "uuid=u3 executed=u1:1-100,u3:5"), gate: remediation.GateErrant, verdict: remediation.Fail,
+			says: "it has 1 errant transactions: 00000000-0000-0000-0000-000000000002:1"},
+		{name: "siblings can follow", text: frozen, gate: remediation.GateFollow, verdict: remediation.Pass, says: "all 1 siblings can follow db2:3306"},
+		{name: "no sibling can follow", text: replicas("executed=u1:1-100 version=9.7.4 promotion=prefer", "executed=u1:1-100 version=8.4.5"), gate: remediation.GateFollow, verdict: remediation.Fail,
+			says: "1 of 1 siblings cannot follow db2:3306 (version 9.7.4)"},
+		{name: "lag known", kind: analysis.RecoveryTakeover, text: "cluster shop\ndb1\n  db2 lag=3s", gate: remediation.GateLag, verdict: remediation.Pass, says: "lags by 3s"},
+		{name: "lag too long", kind: analysis.RecoveryTakeover, text: "cluster shop\ndb1\n  db2 lag=11s", gate: remediation.GateLag, verdict: remediation.Fail, says: "lags by 11s and the policy allows 10s"},
+		{name: "lag unknown", kind: analysis.RecoveryTakeover, text: "cluster shop\ndb1\n  db2 lag=unknown", gate: remediation.GateLag, verdict: remediation.Unknown, says: "not known"},
+		{name: "not replicating", kind: analysis.RecoveryTakeover, text: "cluster shop\ndb1\n  db2 receiver=stopped", gate: remediation.GateLag, verdict: remediation.Fail, says: "does not replicate (receiver stopped"},
+		{name: "takeover of a replica", kind: analysis.RecoveryTakeover, text: "cluster shop\ndb9\n  db1\n    db2", gate: remediation.GateTarget, verdict: remediation.Fail, says: "a takeover starts from a primary"},
+		{name: "takeover of a dead primary", kind: analysis.RecoveryTakeover, text: dead, gate: remediation.GateFinding, verdict: remediation.Fail, says: "that is a failover: baton failover shop"},
+		{name: "no such kind", kind: "dance", text: dead, gate: remediation.GateTarget, verdict: remediation.Fail, says: "is no kind of recovery"},
+		{name: "no such instance", text: dead, goal: func(g *remediation.Goal) { g.Failed = "db7:3306" }, gate: remediation.GateTarget, verdict: remediation.Fail, says: "db7:3306 is not known"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			snap := see(t, c.text)
+			kind := c.kind
+			if kind == "" {
+				kind = failover
+			}
+			goal, policy := want(snap, kind, "db1:3306"), auto()
+			if c.goal != nil {
+				c.goal(&goal)
+			}
+			if c.policy != nil {
+				c.policy(&policy)
+			}
+			plan, err := remediation.Make(goal, snap, policy)
+			var r *remediation.Refusal
+			if errors.As(err, &r); r != nil && len(plan.Gates) == 0 {
+				plan.Gates = r.Gates
+			}
+			g := gateOf(plan, c.gate)
+			if g == nil {
+				t.Fatalf("the plan has no gate %s: %+v", c.gate, plan.Gates)
+			}
+			if g.Verdict != c.verdict || !strings.Contains(g.Evidence, c.says) {
+				t.Errorf("%s: %s: %q, want %s: %q", g.Name, g.Verdict, g.Evidence, c.verdict, c.says)
+			}
+			switch {
+			case c.verdict != remediation.Pass && r == nil:
+				t.Errorf("the gate does not pass, and yet the plan is not refused")
+			case c.verdict != remediation.Pass && r.Reason != c.gate:
+				t.Errorf("refused for %s: %s", r.Reason, r.Text)
+			case c.verdict != remediation.Pass && len(plan.Stages) > 0:
+				t.Errorf("a refused plan has steps")
+			}
+		})
+	}
+}
+
+// past is dead with one recovery in the history of the cluster.
+func past(words string) string {
+	return strings.Replace(dead, "cluster shop\n", "cluster shop named\npast "+words+" id=r1\n", 1)
+}
+
+// replicas is frozen with other words for db2 and db3.
+func replicas(db2, db3 string) string {
+	return "cluster shop\ndb1 down since=20s executed=u1:1-98 uuid=u1\n  db2 receiver=stopped " + db2 + "\n  db3 receiver=stopped " + db3 + "\n"
+}
+
+func TestOperatorPassesWhatIsAboutAutomation(t *testing.T) {
+	for name, text := range map[string]string{
+		"paused":    "pause fleet by=ben" + dead,
+		"downtimed": "downtime db1 by=ben" + dead,
+		"cooldown":  past("failover outcome=success failed=db9 successor=db1 closed=1m"),
+	} {
+		snap := see(t, text)
+		policy := auto()
+		policy.Autonomy, policy.Breaker = remediation.Observe, "open"
+		if _, err := remediation.Make(byOperator(want(snap, analysis.RecoveryFailover, "db1:3306")), snap, policy); err != nil {
+			t.Errorf("%s: an operator is refused: %v", name, err)
+		}
+		for _, trigger := range []remediation.Trigger{remediation.TriggerFinding, remediation.TriggerAlert} {
+			goal := want(snap, analysis.RecoveryFailover, "db1:3306")
+			goal.Trigger = trigger
+			if _, err := remediation.Make(goal, snap, auto()); err == nil {
+				t.Errorf("%s: a %s is not refused", name, trigger)
+			}
+		}
+	}
+	for name, text := range map[string]string{
+		"maintenance":      "maintenance shop by=ben" + dead,
+		"another recovery": strings.Replace(dead, "cluster shop\n", "cluster shop named\nopen takeover id=r7 failed=db1\n", 1),
+	} {
+		snap := see(t, text)
+		if _, err := remediation.Make(byOperator(want(snap, analysis.RecoveryFailover, "db1:3306")), snap, auto()); err == nil {
+			t.Errorf("%s: an operator is not refused", name)
+		}
+	}
+}
+
+// TestOverrides says for every gate whether somebody may allow it not to pass, and shows that naming it helps exactly then.
+func TestOverrides(t *testing.T) {
+	never := map[remediation.GateName]string{
+		remediation.GateFinding:     strings.Replace(dead, "down since=20s", "up", 1),
+		remediation.GateQuorum:      "baton nodes=3\n" + dead,
+		remediation.GateMaintenance: "maintenance shop by=ben" + dead,
+		remediation.GateOpen:        strings.Replace(dead, "cluster shop\n", "cluster shop named\nopen takeover id=r7 failed=db1\n", 1),
+		remediation.GateAutomation:  "pause fleet by=ben" + dead,
+		remediation.GateDowntime:    "downtime db1 by=ben" + dead,
+		remediation.GateCandidate:   strings.ReplaceAll(dead, "receiver=connecting receiver_errno=2003", "promotion=must_not receiver=stopped"),
+	}
+	may := map[remediation.GateName]string{
+		remediation.GateCooldown:   past("failover outcome=success failed=db9 successor=db8 closed=1m"),
+		remediation.GateUnacked:    past("failover outcome=success failed=db9 successor=db1 closed=1m"),
+		remediation.GateHoldsAll:   replicas("executed=u1:1-98,u8:1", "executed=u1:1-98,u9:1"),
+		remediation.GatePrimaryPos: strings.ReplaceAll(frozen, "stopped executed=u1:1-100", "stopped executed=u1:1-97"),
+		remediation.GateSemiSync: "cluster shop\ndb1 down since=20s semisync_source=on semisync_wait_for=1 semisync_clients=2 executed=u1:1-9\n" +
+			"  db2 receiver=stopped executed=u1:1-9 semisync_replica=on\n  db3 down since=20s executed=u1:1-9 semisync_replica=on\n",
+		remediation.GateErrant: replicas("uuid=u2 executed=u1:1-98,u2:1", "uuid=u3 executed=u1:1-98,u3:5"),
+		remediation.GateFollow: replicas("executed=u1:1-98 version=9.7.4 promotion=prefer", "executed=u1:1-98 version=8.4.5"),
+	}
+	check := func(name remediation.GateName, text string, helps bool) {
+		snap := see(t, text)
+		goal := want(snap, analysis.RecoveryFailover, "db1:3306")
+		_, err := remediation.Make(goal, snap, auto())
+		if r := refusal(t, err); r.Reason != name {
+			t.Errorf("%s: refused for %s instead: %s", name, r.Reason, r.Text)
+		}
+		goal.Allow, goal.By = []remediation.GateName{name}, "anna"
+		plan, err := remediation.Make(goal, snap, auto())
+		if (err == nil) != helps || remediation.Overridable(name) != helps {
+			t.Errorf("%s: allowing it gives %v, want that it helps: %t", name, err, helps)
+		}
+		if g := gateOf(plan, name); helps && (g == nil || g.Overruled != "anna" || !g.Passes()) {
+			t.Errorf("%s: who allowed it is not told: %+v", name, g)
+		}
+		policy := auto()
+		policy.Allow = []remediation.GateName{name}
+		goal.Allow = nil
+		if plan, err = remediation.Make(goal, snap, policy); (err == nil) != helps {
+			t.Errorf("%s: allowing it by policy gives %v", name, err)
+		}
+		if g := gateOf(plan, name); helps && (g == nil || g.Overruled != "policy") {
+			t.Errorf("%s: that the policy allowed it is not told: %+v", name, g)
+		}
+		hint := refusalHint(byOperator(goal), snap)
+		if offered := strings.Contains(hint, "--allow "+string(name)); offered != helps && name != remediation.GateCooldown && name != remediation.GateUnacked && hint != "-" {
+			t.Errorf("%s: the hint is %q", name, hint)
+		}
+	}
+	for name, text := range never {
+		check(name, text, false)
+	}
+	for name, text := range may {
+		check(name, text, true)
+	}
+	geo := see(t, strings.ReplaceAll(strings.Replace(frozen, "writable", "dc=a", 1), "receiver=stopped", "receiver=stopped dc=b"))
+	policy := auto()
+	policy.SameDC = true
+	if _, err := remediation.Make(byOperator(want(geo, analysis.RecoveryFailover, "db1:3306"), remediation.GateGeography), geo, policy); err != nil {
+		t.Errorf("geography: %v", err)
+	}
+	lag := see(t, "cluster shop\ndb1\n  db2 lag=unknown")
+	if _, err := remediation.Make(byOperator(want(lag, analysis.RecoveryTakeover, "db1:3306"), remediation.GateLag), lag, auto()); err != nil {
+		t.Errorf("lag: %v", err)
+	}
+}
+
+// refusalHint is what an operator is told; "-" where he is not refused.
+func refusalHint(goal remediation.Goal, snap *topology.Snapshot) string {
+	_, err := remediation.Make(goal, snap, auto())
+	var r *remediation.Refusal
+	if !errors.As(err, &r) {
+		return "-"
+	}
+	return r.Hint
+}
+
+func TestSemiSyncPromise(t *testing.T) {
+	const head = "cluster shop\ndb1 down since=20s executed=u1:1-9 semisync_source=on semisync_wait_for=%d semisync_clients=%d\n"
+	const (
+		here    = " receiver=stopped executed=u1:1-9 semisync_replica=on\n"
+		goneNow = " down since=20s executed=u1:1-9 semisync_replica=on\n"
+		goneFor = " down since=168h executed=u1:1-2 semisync_replica=on\n"
+		plain   = " down since=20s executed=u1:1-9\n"
+	)
+	for _, c := range []struct {
+		name          string
+		wait, clients int
+		replicas      []string
+		verdict       remediation.Verdict
+		says          string
+	}{
+		{"all reachable", 1, 2, []string{here, here}, remediation.Pass, "0 who could have given one"},
+		{"one lost at the same moment, one acknowledgement", 1, 2, []string{here, goneNow}, remediation.Fail, "may be only on db3:3306, out of reach"},
+		{"one lost at the same moment, two acknowledgements", 2, 2, []string{here, goneNow}, remediation.Pass, "waited for 2 acknowledgements and 1"},
+		{"two lost, two acknowledgements", 2, 3, []string{here, goneNow, goneNow}, remediation.Fail, "db3:3306, db4:3306"},
+		{"one dead for a week", 1, 1, []string{here, goneFor}, remediation.Pass, ""},
+		{"one out of our reach for a week, and counted by the primary", 1, 2, []string{here, goneFor}, remediation.Fail, "db3:3306"},
+		{"one that does not acknowledge is lost", 1, 1, []string{here, plain}, remediation.Pass, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := fmt.Sprintf(head, c.wait, c.clients)
+			for n, r := range c.replicas {
+				text += fmt.Sprintf("  db%d", n+2) + r
+			}
+			snap := see(t, text)
+			plan, _ := remediation.Make(want(snap, analysis.RecoveryFailover, "db1:3306"), snap, auto())
+			if g := gateOf(plan, remediation.GateSemiSync); g.Verdict != c.verdict || !strings.Contains(g.Evidence, c.says) {
+				t.Errorf("%s: %q, want %s: %q", g.Verdict, g.Evidence, c.verdict, c.says)
+			}
+		})
+	}
+}
+
+func TestSemiSyncPromiseIsKeptByTheSuccessor(t *testing.T) {
+	snap := see(t, "cluster shop\ndb1 down since=20s executed=u1:1-9 semisync_source=on semisync_wait_for=2 semisync_clients=3\n"+
+		"  db2 receiver=stopped executed=u1:1-9 semisync_replica=on\n  db3 receiver=stopped executed=u1:1-9 semisync_replica=on\n  db4 receiver=stopped executed=u1:1-9\n")
+	plan, err := remediation.Make(want(snap, analysis.RecoveryFailover, "db1:3306"), snap, auto())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range plan.Steps() {
+		switch {
+		case s.Action == remediation.MakePrimary && s.WaitFor != 2:
+			t.Errorf("the new primary waits for %d", s.WaitFor)
+		case s.Action == remediation.PointAt && s.SemiSync != (s.On != "db4:3306"):
+			t.Errorf("%s acknowledges: %t", s.On, s.SemiSync)
+		}
+	}
+	fallen := see(t, "cluster shop\ndb1 down since=20s executed=u1:1-9 semisync_source=fallen semisync_wait_for=2\n  db2 receiver=stopped executed=u1:1-9\n")
+	plan, err = remediation.Make(want(fallen, analysis.RecoveryFailover, "db1:3306"), fallen, auto())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g := gateOf(plan, remediation.GateSemiSync); !strings.Contains(g.Evidence, "asynchronous") {
+		t.Errorf("a source that fell back promised nothing: %s", g.Evidence)
+	}
+}
+
+func TestCandidateOrder(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		replicas []string
+		policy   func(*remediation.Policy)
+		best     topology.InstanceID
+		refused  string // why the first that is refused is
+	}{
+		{name: "by name where all is equal", replicas: []string{"", ""}, best: "db2:3306"},
+		{name: "prefer", replicas: []string{"", "promotion=prefer"}, best: "db3:3306"},
+		{name: "prefer before freshness", replicas: []string{"executed=u1:1-100", "promotion=prefer executed=u1:1-90"}, best: "db3:3306"},
+		{name: "prefer_not is the last resort", replicas: []string{"promotion=prefer_not", ""}, best: "db3:3306"},
+		{name: "prefer_not can lead", replicas: []string{"promotion=prefer_not", "promotion=must_not"}, best: "db2:3306", refused: "its promotion rule is must_not"},
+		{name: "region before data centre", replicas: []string{"region=us dc=b", "region=eu dc=c"}, best: "db3:3306"},
+		{name: "data centre", replicas: []string{"region=eu dc=b", "region=eu dc=a"}, best: "db3:3306"},
+		{name: "rule before region", replicas: []string{"region=eu dc=a", "region=us promotion=prefer"}, best: "db3:3306"},
+		{name: "the version all can follow", replicas: []string{"version=9.7.4", "version=8.4.5", "version=9.7.4"}, best: "db3:3306"},
+		{name: "the most advanced", replicas: []string{"executed=u1:1-90", "executed=u1:1-100"}, best: "db3:3306"},
+		{name: "received counts, not executed", replicas: []string{"executed=u1:1-95", "executed=u1:1-90 retrieved=u1:91-100"}, best: "db3:3306"},
+		{name: "the least to apply", replicas: []string{"executed=u1:1-90 retrieved=u1:91-100", "executed=u1:1-100"}, best: "db3:3306"},
+		{name: "downtimed cannot lead", replicas: []string{"downtime", ""}, best: "db3:3306", refused: "it is downtimed"},
+		{name: "maintenance cannot lead", replicas: []string{"maintenance", ""}, best: "db3:3306", refused: "it is in maintenance"},
+		{name: "no binary log", replicas: []string{"no_log_bin", ""}, best: "db3:3306", refused: "it writes no binary log"},
+		{name: "no replica updates", replicas: []string{"no_log_replica_updates", ""}, best: "db3:3306", refused: "it does not log what it replicates"},
+		{name: "no GTIDs", replicas: []string{"no_gtid", ""}, best: "db3:3306", refused: "it does not use GTIDs"},
+		{name: "delayed", replicas: []string{"delay=1h", ""}, best: "db3:3306", refused: "it is delayed by 1h0m0s on purpose"},
+		{name: "filtered", replicas: []string{"filtered", ""}, best: "db3:3306", refused: "it filters what it replicates"},
+		{name: "broken applier with a backlog", replicas: []string{"executed=u1:1-90 retrieved=u1:91-100 applier=stopped applier_errno=1062", ""}, best: "db3:3306",
+			refused: "its applier stopped with error 1062 and 10 received transactions are not applied"},
+		{name: "broken applier and nothing left", replicas: []string{"promotion=prefer applier=stopped applier_errno=1062", ""}, best: "db2:3306"},
+		{name: "errant", replicas: []string{"uuid=u2 executed=u1:1-100,u2:1-3", ""}, best: "db3:3306", refused: "it has 3 errant transactions: 00000000-0000-0000-0000-000000000002:1-3"},
+		{name: "data centre by policy", replicas: []string{"dc=b region=eu", "dc=a region=eu promotion=prefer_not"}, policy: func(p *remediation.Policy) { p.SameDC = true }, best: "db3:3306", refused: "data centre \"b\""},
+		{name: "quarantined does not count", replicas: []string{"quarantined", ""}, best: "db3:3306"},
+		{name: "deposed does not count", replicas: []string{"deposed", ""}, best: "db3:3306"},
+		{name: "half an answer does not count", replicas: []string{"partial", ""}, best: "db3:3306"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			text := "cluster shop\ndb1 down since=20s executed=u1:1-90 uuid=u1 region=eu dc=a\n"
+			for n, r := range c.replicas {
+				if !strings.Contains(r, "executed=") {
+					r += " executed=u1:1-100"
+				}
+				text += fmt.Sprintf("  db%d receiver=stopped %s\n", n+2, r)
+			}
+			snap, policy := see(t, text), auto()
+			if c.policy != nil {
+				c.policy(&policy)
+			}
+			goal := want(snap, analysis.RecoveryFailover, "db1:3306")
+			goal.Allow = []remediation.GateName{remediation.GateFollow}
+			plan, err := remediation.Make(goal, snap, policy)
+			if err != nil {
+				t.Fatal(err)
+			}
+			chosen := slices.IndexFunc(plan.Candidates, func(c remediation.Candidate) bool { return c.Chosen })
+			if chosen != 0 || plan.Candidates[0].Instance != c.best || plan.Successor != c.best {
+				t.Errorf("chosen is %v of %+v", plan.Successor, plan.Candidates)
+			}
+			last := plan.Candidates[len(plan.Candidates)-1]
+			if c.refused != "" && (len(last.Refused) == 0 || !strings.Contains(last.Refused[0], c.refused)) {
+				t.Errorf("%s is refused for %q, want %q", last.Instance, last.Refused, c.refused)
+			}
+		})
+	}
+}
+
+func TestOperatorChoosesTheSuccessor(t *testing.T) {
+	snap := see(t, frozen)
+	goal := byOperator(want(snap, analysis.RecoveryFailover, "db1:3306"))
+	goal.To = "db3:3306"
+	if plan, err := remediation.Make(goal, snap, auto()); err != nil || plan.Successor != "db3:3306" {
+		t.Errorf("successor %s, %v", plan.Successor, err)
+	}
+	no := see(t, strings.Replace(frozen, "db3 receiver=stopped", "db3 receiver=stopped promotion=must_not", 1))
+	_, err := remediation.Make(goal, no, auto())
+	if r := refusal(t, err); r.Reason != remediation.GateCandidate || !strings.Contains(r.Text, "db3:3306 cannot lead: its promotion rule is must_not") {
+		t.Error(err)
+	}
+}
+
+// TestMustNotMayDonate: the most advanced replica must never lead, but what only it received is not thrown away.
+func TestMustNotMayDonate(t *testing.T) {
+	snap := see(t, replicas("executed=u1:1-98", "executed=u1:1-100 promotion=must_not"))
+	plan, err := remediation.Make(want(snap, analysis.RecoveryFailover, "db1:3306"), snap, auto())
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "plan", script(plan), "catch_up: point_at db2 < db3\ndrain: wait_applied db2")
+	if wait := plan.Stages[1].Steps[0]; wait.GTIDs != topology.MustParseGTIDSet("00000000-0000-0000-0000-000000000001:1-100") {
+		t.Errorf("it waits for %s", wait.GTIDs)
+	}
+	if c := plan.Candidates[1]; !c.Donor || c.Chosen || c.Instance != "db3:3306" {
+		t.Errorf("the donor is not told: %+v", plan.Candidates)
+	}
+}
+
+func TestErrantTransactionsOfAReplicaStopNobody(t *testing.T) {
+	snap := see(t, replicas("uuid=u2 executed=u1:1-98", "uuid=u3 executed=u1:1-98,u3:1-7 promotion=prefer"))
+	plan, err := remediation.Make(want(snap, analysis.RecoveryFailover, "db1:3306"), snap, auto())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plan.Successor != "db2:3306" || strings.Contains(script(plan), "catch_up") {
+		t.Errorf("what a replica wrote itself nobody has to fetch:\n%s", script(plan))
+	}
+}
+
+func TestWhoIsBeyondTheSuccessorIsKeptOut(t *testing.T) {
+	snap := see(t, replicas("executed=u1:1-98 promotion=prefer", "executed=u1:1-99 applier=stopped retrieved=u1:100 applier_errno=1062"))
+	goal := byOperator(want(snap, analysis.RecoveryFailover, "db1:3306"), remediation.GateHoldsAll)
+	plan, err := remediation.Make(goal, snap, auto())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range plan.Steps() {
+		if s.On == "db3:3306" && (s.Action != remediation.Quarantine || s.GTIDs.String() != "00000000-0000-0000-0000-000000000001:99-100") {
+			t.Errorf("db3 holds what the new primary lacks, and yet: %s %s", s, s.GTIDs)
+		}
+	}
+}
+
+func TestDrainRelaxesOnlyWhatOthersHold(t *testing.T) {
+	policy := auto()
+	policy.RelaxAbove = 5
+	for _, c := range []struct{ name, db3, script string }{
+		{"another replica holds all of it", "executed=u1:1-98 retrieved=u1:99-110", "drain: relax_durability db2\ndrain: wait_applied db2\ndrain: restore_durability db2"},
+		{"it is the only one", "executed=u1:1-98", "drain: wait_applied db2"},
+	} {
+		snap := see(t, replicas("executed=u1:1-98 retrieved=u1:99-110 promotion=prefer sync_binlog=7", c.db3))
+		plan, err := remediation.Make(want(snap, analysis.RecoveryFailover, "db1:3306"), snap, policy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, c.name, script(plan), c.script)
+		for _, s := range plan.Steps() {
+			if s.Action == remediation.RestoreDurability && (s.Settings == nil || s.Settings.SyncBinlog != 7 || s.MayFail) {
+				t.Errorf("restores %+v, may fail %t", s.Settings, s.MayFail)
+			}
+		}
+	}
+}
+
+// TestDrainIsRestoredByTheNextLeader: who takes over in the middle of a relaxed drain sees relaxed settings, and still knows what they were.
+func TestDrainIsRestoredByTheNextLeader(t *testing.T) {
+	before := see(t, replicas("executed=u1:1-98 retrieved=u1:99-110", "executed=u1:1-98 retrieved=u1:99-110"))
+	goal := want(before, analysis.RecoveryFailover, "db1:3306")
+	goal.Opened = true
+	after := see(t, replicas("executed=u1:1-110 sync_binlog=0 flush_log=2", "executed=u1:1-98 retrieved=u1:99-110"))
+	plan, err := remediation.Make(goal, after, auto())
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "plan", script(plan), "drain: restore_durability db2")
+	if s := plan.Steps()[0].Settings; *s != (remediation.Durability{SyncBinlog: 1, FlushLogAtTrxCommit: 1}) {
+		t.Errorf("restores %+v", s)
+	}
+}
+
+func TestTransactionsAtRiskAreNamed(t *testing.T) {
+	snap := see(t, strings.ReplaceAll(frozen, "stopped executed=u1:1-100", "stopped executed=u1:1-97"))
+	goal := byOperator(want(snap, analysis.RecoveryFailover, "db1:3306"), remediation.GatePrimaryPos)
+	plan, err := remediation.Make(goal, snap, auto())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plan.AtRisk.String() != "00000000-0000-0000-0000-000000000001:98-100" {
+		t.Errorf("at risk: %s", plan.AtRisk)
+	}
+}
+
+func TestMariaDBFreeze(t *testing.T) {
+	const maria = "cluster shop\ndb1 down since=20s version=10.11.6-MariaDB executed=0-1-100\n" +
+		"  db2 version=10.11.6-MariaDB receiver=connecting executed=0-1-90 retrieved=0-1-100\n" +
+		"  db3 version=10.11.6-MariaDB receiver=connecting executed=0-1-90 retrieved=0-1-100 applier=stopped applier_errno=1062\n" +
+		"  db4 version=10.11.6-MariaDB receiver=connecting executed=0-1-90 retrieved=0-1-100 delay=1h\n" +
+		"  db5 version=10.11.6-MariaDB receiver=connecting executed=0-1-100 retrieved=0-1-100 applier=stopped\n"
+	snap := see(t, maria)
+	plan, err := remediation.Make(want(snap, analysis.RecoveryFailover, "db1:3306"), snap, auto())
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "who could not be started again is not stopped", script(plan), "freeze: stop_receiver db2\nfreeze: stop_receiver db5")
+}
+
+func TestGateAges(t *testing.T) {
+	snap := see(t, strings.Replace(frozen, "db3 receiver=stopped", "db3 receiver=stopped seen=7s", 1))
+	plan, _ := remediation.Make(want(snap, analysis.RecoveryFailover, "db1:3306"), snap, auto())
+	if g := gateOf(plan, remediation.GateHoldsAll); g.Age != 7*time.Second {
+		t.Errorf("the age of %q is %s", g.Evidence, g.Age)
+	}
+	if g := gateOf(plan, remediation.GatePrimaryPos); g.Age != 21*time.Second {
+		t.Errorf("the age of %q is %s", g.Evidence, g.Age)
+	}
+}
