@@ -124,7 +124,7 @@ func TestOrchestratorsNames(t *testing.T) {
 		"": {
 			"ObserverIsolated", "FailureStorm", "SplitBrain", "DeposedPrimaryReturned", "BothCoPrimariesWritable", "ReplicaLostInRecovery", "WrongSource",
 			"DetachedInstance", "DeadReplica", "ReplicaSaturated", "ReplicaDeniesProbe", "HalfAnsweringReplica", "ReceiverStopped", "ReceiverBroken",
-			"ApplierStopped", "ApplierBroken", "LaggingReplica", "WritableReplica",
+			"ApplierStopped", "ApplierBroken", "LaggingReplica", "WritableReplica", "MissingGrants",
 		},
 	} {
 		var got []string
