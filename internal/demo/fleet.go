@@ -93,6 +93,7 @@ func (f *Fleet) configuration() *config.File {
 	c.MySQL.TLS.Mode = config.TLSDisabled // the traffic stays on this machine, and the servers' certificates prove nothing
 	c.Discovery.Seeds = []topology.InstanceID{topology.InstanceID(f.Servers.Servers[len(f.Servers.Servers)-1].Addr())}
 	c.Recovery.Autonomy = remediation.Auto
+	c.Recovery.Cooldown = 10 * time.Second // so that a person can kill one primary after the other
 	if f.opts.Async {
 		c.Recovery.Allow = []remediation.GateName{remediation.GatePrimaryPos}
 	}
