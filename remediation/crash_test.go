@@ -71,13 +71,6 @@ func drills() []drill {
 		w.look()
 		return w.goal(analysis.RecoveryTakeover, "db1:3306")
 	}
-	prefer := func(id topology.InstanceID) func(int, *sim.Server) {
-		return func(_ int, s *sim.Server) {
-			if s.ID == id {
-				s.Rule = topology.PromotePrefer
-			}
-		}
-	}
 	backlog := func(p *remediation.Policy) { p.RelaxAbove = 10 }
 	busy := sim.Options{Seed: 3, WaitFor: 1, WriteEvery: 2 * time.Millisecond, Apply: 1, Stream: 6}
 	quiet := sim.Options{Seed: 4, WriteEvery: 10 * time.Millisecond}

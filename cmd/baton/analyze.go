@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 
 	"github.com/urfave/cli/v2"
 
@@ -42,6 +44,9 @@ func analyzeCommand(t *terminal) *cli.Command {
 	}
 }
 
+// clusterLine is how a scenario begins, after comments and what concerns the whole of Baton. Without it any word would do for an instance.
+var clusterLine = regexp.MustCompile(`(?m)^cluster `)
+
 // readInput reads a snapshot file or a scenario; the first is JSON and the second never is.
 func (s *session) readInput(file string) (topology.Input, error) {
 	var raw []byte
@@ -55,10 +60,13 @@ func (s *session) readInput(file string) (topology.Input, error) {
 		return topology.Input{}, err
 	}
 	var in topology.Input
-	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte("{")) {
+	switch {
+	case bytes.HasPrefix(bytes.TrimSpace(raw), []byte("{")):
 		in, err = topology.Read(bytes.NewReader(raw))
-	} else {
+	case clusterLine.Match(raw):
 		in, err = topology.Parse(string(raw))
+	default:
+		err = errors.New("it is neither a snapshot file, which baton snapshot writes, nor a scenario, in which instances follow a cluster line")
 	}
 	if err != nil {
 		return topology.Input{}, fmt.Errorf("%s: %w", file, err)
