@@ -40,7 +40,22 @@ func (m *maker) abandonTakeover() (Plan, error) {
 	if waiting != "" {
 		return Plan{Waiting: waiting, Patient: true}, nil
 	}
-	return m.putInOrder(Plan{}, append(m.reopen(s), m.putBack())...), nil
+	plan := m.putInOrder(Plan{}, append(m.reopen(s), m.putBack())...)
+	if st := m.strangers(m.backBelow(), m.failed); plan.Complete && len(st.Steps) > 0 {
+		plan.Complete, plan.Stages = false, []Stage{st}
+	}
+	return plan, nil
+}
+
+// backBelow are the followers that are below the old primary again.
+func (m *maker) backBelow() []*topology.Instance {
+	var out []*topology.Instance
+	for _, r := range m.followers() {
+		if r.Source == m.goal.Failed && m.canBeHelped(r) {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // freezeBelow stops the receivers below a successor that is down: should it wake up, nobody may get more from it than has been compared.

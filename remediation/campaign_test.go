@@ -18,9 +18,10 @@ import (
 )
 
 var (
-	oneSeed   = flag.Uint64("seed", 0, "run the one schedule of the campaign that has this seed, and tell its story")
-	firstSeed = flag.Uint64("first-seed", 1, "the seed of the first schedule of the campaign")
-	schedules = flag.Int("schedules", 2000, "how many schedules of faults the campaign runs")
+	oneSeed    = flag.Uint64("seed", 0, "run the one schedule of the campaign that has this seed, and tell its story")
+	firstSeed  = flag.Uint64("first-seed", 1, "the seed of the first schedule of the campaign")
+	mostFaults = flag.Int("faults", 3, "how many faults a schedule of the campaign has at most")
+	schedules  = flag.Int("schedules", 2000, "how many schedules of faults the campaign runs")
 )
 
 // TestCampaign breaks fleets at random while they are repaired, and demands the invariants of every one. A failing schedule prints its seed.
@@ -92,7 +93,7 @@ func newSchedule(seed uint64) *schedule {
 		}
 	})
 	s.takeover = s.rng.IntN(2) == 0
-	for range s.rng.IntN(4) {
+	for range s.rng.IntN(*mostFaults + 1) {
 		s.faults = append(s.faults, s.fault(replicas+1))
 	}
 	s.crashes = s.rng.IntN(3)

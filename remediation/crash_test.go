@@ -11,7 +11,6 @@ import (
 	"github.com/batondb/baton/analysis"
 	"github.com/batondb/baton/internal/sim"
 	"github.com/batondb/baton/remediation"
-	"github.com/batondb/baton/topology"
 )
 
 // crash ends the process of a leader at one step: before its effect, or after it and before the answer.

@@ -7,6 +7,18 @@ import (
 	"github.com/batondb/baton/topology"
 )
 
+// handOut lets the donor apply what it is to hand on, where that does not go on by itself: its applier stands still, or it runs MariaDB, which turns
+// away a replica that has received more than its source has applied.
+func (m *maker) handOut(f *field) Stage {
+	st := Stage{Phase: PhaseCatchUp}
+	c, _ := f.donor.Facts.Default()
+	if left := f.all.Subtract(f.donor.Facts.Executed).Count(); left > 0 && (c.Applier != topology.ApplierRunning || f.donor.Facts.Version.IsMariaDB()) {
+		st.Steps = append(st.Steps, Step{Action: WaitApplied, On: f.donor.Instance, Flavor: f.donor.Facts.Version.Flavor, GTIDs: f.all, Timeout: m.drainTimeout(left),
+			Why: fmt.Sprintf("it can hand on only what it has applied, and %d transactions are not", left)})
+	}
+	return st
+}
+
 // drain lets the successor apply what it has received, with its durability relaxed where that is much.
 func (m *maker) drain(s *topology.Instance, goal topology.GTIDSet) Stage {
 	st := Stage{Phase: PhaseDrain}

@@ -284,6 +284,9 @@ func (m *maker) promotion(f *field, best *Candidate) []Stage {
 	goal := s.Facts.Received()
 	if !best.Behind.IsEmpty() && f.donor != nil && f.mute == "" {
 		goal = goal.Union(f.all)
+		if hand := m.handOut(f); len(hand.Steps) > 0 {
+			stages = append(stages, hand)
+		}
 		stages = append(stages, Stage{Phase: PhaseCatchUp, Steps: []Step{{
 			Action: PointAt, On: s.Instance, Source: f.donor.Instance, Flavor: flavor, SemiSync: s.Facts.SemiSync.ReplicaEnabled,
 			Why: fmt.Sprintf("%s holds %d transactions that %s has not received", f.donor.Instance, best.Behind.Count(), s.Instance),

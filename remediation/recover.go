@@ -157,6 +157,9 @@ func (r *run) end() Result {
 	case len(r.Goal.Lost) > 0 || len(r.Goal.Excluded) > 0:
 		outcome = OutcomePartial
 	}
+	for _, id := range slices.SortedFunc(maps.Keys(r.Goal.Excluded), topology.CompareIDs) {
+		text += fmt.Sprintf("; %s was passed over: %s", id, r.Goal.Excluded[id])
+	}
 	for _, id := range slices.SortedFunc(maps.Keys(r.Goal.Lost), topology.CompareIDs) {
 		text += fmt.Sprintf("; %s is left behind: %s", id, r.Goal.Lost[id])
 	}
@@ -225,6 +228,9 @@ func (r *run) endWait() {
 // learn takes into account what was done and what failed.
 func (r *run) learn(ctx context.Context, plan Plan, x Execution) (Result, bool) {
 	if x.Agreed && !r.Goal.Abort {
+		if before := r.Goal.Successor; before != "" && before != plan.Successor {
+			r.Goal.Excluded[before] = "it went down after it was agreed on"
+		}
 		r.Goal.Successor = plan.Successor
 	}
 	if r.Goal.Kind == analysis.RecoveryTakeover && r.Goal.To == "" && !r.Goal.Abort {

@@ -9,10 +9,17 @@ import (
 // putInOrder completes the plan of a recovery that is given up: after the given stages it starts what was stopped, restores what was relaxed, and
 // quarantines who cannot be helped. Nothing that Baton stopped stays stopped without a word.
 func (m *maker) putInOrder(plan Plan, first ...Stage) Plan {
-	for _, st := range append(first, m.thaw()) {
+	busy := make(map[topology.InstanceID]bool)
+	for _, st := range first {
+		for _, step := range st.Steps {
+			busy[step.On] = true
+		}
 		if len(st.Steps) > 0 {
 			plan.Stages = append(plan.Stages, st)
 		}
+	}
+	if st := m.thaw(busy); len(st.Steps) > 0 {
+		plan.Stages = append(plan.Stages, st)
 	}
 	if len(plan.Stages) > 0 {
 		return plan
@@ -20,7 +27,9 @@ func (m *maker) putInOrder(plan Plan, first ...Stage) Plan {
 	for _, r := range m.followers() {
 		c, _ := r.Facts.Default()
 		_, lost := m.goal.Lost[r.Instance]
-		if maybeStopped := m.stoppedHere(c) || !r.Known(); maybeStopped && !lost && !r.Up() && !r.Quarantined {
+		// Who answered since the recovery began may have been stopped after its last answer.
+		answered := !r.Known() || !r.Facts.At.Before(m.snap.Intents.Open[m.cluster.Name].Since)
+		if maybeStopped := m.stoppedHere(c) || answered; maybeStopped && !lost && !r.Up() && !r.Quarantined {
 			plan.Waiting, plan.WaitingFor = fmt.Sprintf("its receiver may have been stopped, and it is out of reach (%s)", r.Agreed), r.Instance
 			return plan
 		}
@@ -50,11 +59,12 @@ func (m *maker) frozenHere(c topology.Channel) bool {
 	return !m.snap.Intents.Open[m.cluster.Name].Since.IsZero() && m.stoppedHere(c)
 }
 
-// thaw starts the receivers that this recovery has stopped, and restores the durability that it has relaxed.
-func (m *maker) thaw() Stage {
+// thaw starts the receivers that this recovery has stopped, and restores the durability that it has relaxed. Who is busy is looked at next time:
+// an instance that is to go elsewhere must not be started where it is.
+func (m *maker) thaw(busy map[topology.InstanceID]bool) Stage {
 	st := Stage{Phase: PhaseRestore}
 	for _, r := range m.followers() {
-		if !m.canBeHelped(r) {
+		if !m.canBeHelped(r) || busy[r.Instance] {
 			continue
 		}
 		st.Steps = append(st.Steps, optional(m.owed(r))...)
