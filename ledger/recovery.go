@@ -42,6 +42,9 @@ func (b OpenRecovery) check(Entry) error {
 		mayName("instance", b.Instance), isOneOf("trigger", b.Trigger, ByFinding, ByAlert, ByOperator), isText("alert", b.Alert))
 }
 
+// Fence is the kind of recovery that closes a deposed primary which takes writes. No pause holds it up: two must not take writes.
+const Fence = "fence"
+
 func openRecovery(s State, e Entry, b OpenRecovery) (State, error) {
 	if open := s.OpenRecovery(b.Cluster); open != nil {
 		return s, ErrRecoveryOpen{Cluster: b.Cluster, ID: open.ID}
@@ -49,7 +52,7 @@ func openRecovery(s State, e Entry, b OpenRecovery) (State, error) {
 	if _, ok := s.Recoveries[b.ID]; ok {
 		return s, ErrConflict{Problem: fmt.Sprintf("recovery %s is in the history already", b.ID)}
 	}
-	if p, ok := s.Paused(b.Cluster, b.Rule, e.At); ok && b.Trigger != ByOperator {
+	if p, ok := s.Paused(b.Cluster, b.Rule, e.At); ok && b.Trigger != ByOperator && b.Kind != Fence {
 		return s, ErrPaused{Pause: p}
 	}
 	s.Recoveries = with(s.Recoveries, b.ID, &Recovery{

@@ -150,6 +150,9 @@ func (m *maker) witnesses(s *topology.Instance) []topology.InstanceID {
 // reopen makes the old primary the primary again, in the ledger and for clients. A successor that was about to be opened is closed first: an
 // order to open it may still be on its way.
 func (m *maker) reopen(s *topology.Instance) []Stage {
+	if !m.canBeHelped(m.failed) || s != nil && s.Up() && !m.canBeHelped(s) {
+		return nil
+	}
 	var stages []Stage
 	if s != nil && s.Up() {
 		stages = append(stages, Stage{Phase: PhaseFence, Steps: []Step{{Action: Fence, On: s.Instance, Flavor: s.Facts.Version.Flavor,

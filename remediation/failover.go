@@ -115,9 +115,7 @@ func (m *maker) stillDown() {
 	if m.snap.Nodes > 1 {
 		m.gates.add(GateQuorum, Pass, age, "a majority of %d nodes agrees", m.snap.Nodes)
 	}
-	if m.goal.Opened {
-		return // the receivers are being stopped: they can testify no more
-	}
+	// A receiver that is stopped testifies no more; one that still receives does, also when the recovery was opened by somebody else.
 	for _, id := range m.failed.Direct {
 		if r := m.snap.Instance(id); m.snap.Testimony(r) == topology.TestimonyReceives {
 			m.gates.add(GateFinding, Fail, m.age(r), "%s still receives from %s", id, m.failed.Instance)

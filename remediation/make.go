@@ -116,6 +116,7 @@ func (m *maker) opening() {
 		if m.goal.Kind != analysis.RecoveryFence && m.goal.Kind != analysis.RecoveryRejoin {
 			m.cooldown() // a fence never waits
 		}
+		m.backoff()
 		m.gates.check(GateBreaker, m.policy.Breaker == "", "the breaker is closed", m.policy.Breaker)
 	}
 }
@@ -141,6 +142,28 @@ func (m *maker) cooldown() {
 			m.goal.Failed, unacked.ID, since, m.policy.Cooldown)
 	default:
 		m.gates.add(name, Fail, 0, "recovery %s ended %s ago and the cooldown is %s; acknowledging it ends the cooldown", unacked.ID, since, m.policy.Cooldown)
+	}
+}
+
+// backoff refuses a recovery that has failed just now, for twice as long after every failure, up to the cooldown.
+func (m *maker) backoff() {
+	failures, last := 0, topology.PastRecovery{}
+	for _, r := range m.snap.Intents.Past[m.cluster.Name] {
+		switch {
+		case r.Kind != string(m.goal.Kind) || r.Failed != m.goal.Failed || r.Acknowledged:
+		case r.Outcome == OutcomeFailed || r.Outcome == OutcomeAborted:
+			failures, last = failures+1, r
+		default:
+			failures = 0
+		}
+	}
+	if failures == 0 {
+		return
+	}
+	wait := min(time.Second<<min(failures, 10), max(m.policy.Cooldown, time.Second))
+	if since := m.snap.At.Sub(last.Closed); since < wait {
+		m.gates.add(GateCooldown, Fail, 0, "recovery %s of %s ended as %s %s ago, %d in a row; it is tried again after %s", last.ID, last.Failed, last.Outcome,
+			since.Round(time.Millisecond), failures, wait)
 	}
 }
 

@@ -47,6 +47,7 @@ const (
 	connectPatience = 10 * time.Second
 	reachPatience   = time.Minute
 	connectPause    = 50 * time.Millisecond // between two looks at who is still connecting
+	retryPause      = 100 * time.Millisecond
 	fencePause      = 500 * time.Millisecond
 )
 
@@ -103,6 +104,10 @@ func (r *run) round(ctx context.Context) (Result, bool) {
 	snap, err := r.Observe(ctx, r.Goal)
 	if err != nil || ctx.Err() != nil {
 		return Result{Halted: true, Text: fmt.Sprintf("halted: %v", errors.Join(err, context.Cause(ctx)))}, true
+	}
+	// Nobody else looks after other deposed primaries while this recovery is open.
+	if !r.closeDeposed(ctx, snap, r.Goal.Failed) {
+		return Result{Halted: true, Text: "halted while a deposed primary was being closed"}, true
 	}
 	plan, err := Make(r.Goal, snap, r.Policy)
 	if r.Planned != nil {
@@ -199,9 +204,7 @@ func (r *run) wait(ctx context.Context, plan Plan) (Result, bool) {
 		r.waiting, r.stop = context.WithTimeout(ctx, limit)
 	}
 	if r.waiting.Err() == nil {
-		pause, done := context.WithTimeout(ctx, connectPause)
-		defer done()
-		<-pause.Done()
+		rest(ctx, connectPause)
 		return Result{}, false
 	}
 	// Whoever else is still waited for has had as much time: the patience that is over stays over until something is done.
@@ -243,7 +246,7 @@ func (r *run) learn(ctx context.Context, plan Plan, x Execution) (Result, bool) 
 	if errors.Is(x.Failed.Err, ErrHalted) || ctx.Err() != nil {
 		return Result{Halted: true, Text: x.Failed.Error()}, true
 	}
-	return r.failed(plan, x.Failed)
+	return r.failed(ctx, plan, x.Failed)
 }
 
 // note counts what is done again and again, and gives up those for whom it does not help.
@@ -288,26 +291,41 @@ func (r *run) tried(step Step, why string) {
 	r.Goal.Lost[step.On] = why
 }
 
-// failed decides what becomes of the recovery after a step that must not fail has failed.
-func (r *run) failed(plan Plan, f *StepError) (Result, bool) {
+// failed decides what becomes of the recovery after a step that must not fail has failed. Putting things back is tried harder than going on, and who
+// does not let itself be put back does not keep the others from it.
+func (r *run) failed(ctx context.Context, plan Plan, f *StepError) (Result, bool) {
 	key := attempt{f.Step.Action, f.Step.On}
 	r.attempts[key]++
-	last := r.attempts[key] >= maxAttempts
+	most := maxAttempts
+	if r.Goal.Abort {
+		most *= maxAttempts
+	}
+	last := r.attempts[key] >= most
 	verb, _ := f.Step.Action.Verb()
 	failover := r.Goal.Kind == analysis.RecoveryFailover
 	replacing := failover && !r.Goal.Abort || !failover && r.Goal.Abort && plan.Successor != ""
+	_, lost := r.Goal.Lost[f.Step.On]
 	switch {
 	case verb.Door == DoorLedger && !last: // that is nobody's fault: it is tried again
+		rest(ctx, retryPause)
 	case replacing && verb.Door != DoorLedger && (r.Goal.Successor == "" || f.Step.On == plan.Successor && r.Goal.Successor != plan.Successor):
 		r.Goal.Excluded[f.Step.On] = f.Error() // the candidate, or who was to give it what it lacks
-	case r.Goal.Abort && last && slices.Contains(r.Goal.Followers, f.Step.On) && f.Step.On != r.Goal.Successor:
+	case r.Goal.Abort && last && !lost && f.Step.On != r.Goal.Successor:
 		r.Goal.Lost[f.Step.On] = f.Error()
 	case r.Goal.Abort && last:
 		r.outcome, r.text = OutcomeFailed, f.Error()
 		return r.end(), true
 	case r.Goal.Abort, failover && !last:
+		rest(ctx, retryPause)
 	default:
 		r.giveUp(f.Error())
 	}
 	return Result{}, false
+}
+
+// rest waits for a moment, or for the end of the context.
+func rest(ctx context.Context, d time.Duration) {
+	pause, done := context.WithTimeout(ctx, d)
+	defer done()
+	<-pause.Done()
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/batondb/baton/analysis"
 	"github.com/batondb/baton/topology"
 )
 
@@ -111,7 +112,11 @@ func (m *maker) rejoin() (Plan, error) {
 	if m.goal.Abort {
 		return Plan{Complete: true}, nil // a fence is never taken back
 	}
-	m.opening()
+	if d.Deposed && d.Writable() && m.goal.Kind == analysis.RecoveryFence {
+		m.openingFence()
+	} else {
+		m.opening()
+	}
 	switch {
 	case primary == nil || primary == d:
 		m.gates.add(GateTarget, Fail, 0, "cluster %s has no other primary that %s could follow", m.cluster.Name, d.Instance)
@@ -130,14 +135,20 @@ func (m *maker) rejoin() (Plan, error) {
 			{Phase: PhaseVerify, Steps: []Step{{Action: Fenced, On: d.Instance, Why: "it refuses writes"}}},
 		}, Next: "what it holds is compared with the primary"}, nil
 	}
-	if why, lost := m.goal.Lost[d.Instance]; lost && !d.Quarantined {
+	if !m.mayRejoin() {
+		return Plan{Complete: true}, nil
+	}
+	if why, lost := m.goal.Lost[d.Instance]; lost {
+		if d.Quarantined {
+			return Plan{Complete: true}, nil
+		}
 		return Plan{Stages: []Stage{{Phase: PhaseVerify, Steps: []Step{{Action: Quarantine, On: d.Instance, Why: why}}}}}, nil
 	}
-	if d.Source == primary.Instance && !d.Quarantined {
+	if d.Source == primary.Instance && (!d.Quarantined || m.beyond(d, primary).IsEmpty() && d.Facts.ServerUUID != "") {
 		if text := m.connecting(d, primary); text != "" {
 			return Plan{Waiting: text, WaitingFor: d.Instance}, nil
 		}
-		if d.Deposed {
+		if d.Deposed || d.Quarantined {
 			return Plan{Stages: []Stage{{Phase: PhaseVerify, Steps: []Step{{Action: Rejoined, On: d.Instance, Source: primary.Instance, Why: "it follows the primary"}}}}}, nil
 		}
 		return Plan{Complete: true}, nil
@@ -145,14 +156,37 @@ func (m *maker) rejoin() (Plan, error) {
 	return m.rejoinOrQuarantine(d, primary)
 }
 
+// openingFence is opening for the fence of a deposed primary that takes writes: two must not, whatever is paused, downtimed or held.
+func (m *maker) openingFence() {
+	if m.goal.Opened {
+		return
+	}
+	open, isOpen := m.snap.Intents.Open[m.cluster.Name]
+	m.gates.check(GateOpen, !isOpen, "no other recovery of the cluster is open", fmt.Sprintf("recovery %s of %s is still open", open.ID, open.Failed))
+	m.backoff()
+}
+
+// mayRejoin reports whether more than closing the instance is wanted: a recovery that began as a fence did not ask.
+func (m *maker) mayRejoin() bool {
+	if m.goal.Trigger == TriggerOperator {
+		return true
+	}
+	_, paused := m.snap.Intents.PausedFor(m.cluster.Name, m.goal.Rule, m.snap.At)
+	_, held := m.snap.Intents.MaintenanceOf(m.cluster.Name, m.failed.Instance, m.snap.At)
+	return m.policy.Autonomy == Auto && !paused && !held && !m.failed.Downtimed
+}
+
 func (m *maker) rejoinOrQuarantine(d, primary *topology.Instance) (Plan, error) {
-	if d.Quarantined || !m.policy.RejoinDeposed {
-		return Plan{Complete: true}, nil
+	if !m.policy.RejoinDeposed || d.Quarantined && (d.Source == primary.Instance || d.Facts.ServerUUID == "") {
+		return Plan{Complete: true}, nil // it was tried, or MariaDB's numbers do not tell whether it may be
 	}
 	if !primary.Up() {
 		return Plan{Waiting: fmt.Sprintf("%s, the primary, is %s", primary.Instance, primary.Agreed)}, nil
 	}
 	if ahead := d.Facts.Received().Subtract(primary.Facts.Executed); !ahead.IsEmpty() {
+		if d.Quarantined {
+			return Plan{Complete: true, AtRisk: ahead}, nil // until a person has dealt with them
+		}
 		return Plan{AtRisk: ahead, Stages: []Stage{m.keepOut(d, primary, ahead)}}, nil
 	}
 	step := m.pointAt(d, primary)
@@ -167,6 +201,10 @@ func (m *maker) rejoinOrQuarantine(d, primary *topology.Instance) (Plan, error) 
 func (m *maker) restartReceivers() (Plan, error) {
 	if m.goal.Abort || !m.failed.Down {
 		return Plan{Complete: true}, nil
+	}
+	m.opening()
+	if err := m.refused(); err != nil {
+		return Plan{}, err
 	}
 	var silent []*topology.Instance
 	lost, testing := 0, 0

@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -60,6 +59,7 @@ func (d *drill) run(ctx context.Context, name string, view api.ClusterView) erro
 		d.before[r.ID] = true
 	}
 	d.writer = lab.StartWriter(ctx, d.Servers.Addrs(), lab.WriterOptions{})
+	defer d.writer.Stop()
 	err = d.until(ctx, readyPatience, "the client to write", func(context.Context) (bool, error) {
 		return d.writer.Report().Acknowledged >= settledRows, nil
 	})
@@ -199,7 +199,8 @@ func (d *drill) check(ctx context.Context, name string) error {
 		d.report.NewPrimary = primary
 	} else if primary == d.report.OldPrimary || primary == "" {
 		d.report.violate("no new primary")
-		return errors.Join(d.stopWriter(ctx, d.report.OldPrimary))
+		d.writer.Stop()
+		return nil
 	}
 	if err := d.writer.WaitAcknowledged(ctx, primary); err != nil {
 		d.report.violate("the client could not write to %s: %v", primary, err)

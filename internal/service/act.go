@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,11 +50,13 @@ func (l *leader) lead(ctx context.Context) error {
 	l.setTerm(ctx)
 	defer l.setTerm(nil)
 	defer l.recoveries.wait()
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() { l.names.run(ctx, l.engine) })
 	l.recoveries.resume(ctx)
 	for {
 		judged := l.engine.judged()
 		j := l.engine.newest.Load()
-		l.names.keep(ctx, j.snapshot)
 		l.act(ctx, j)
 		select {
 		case <-ctx.Done():
@@ -83,9 +86,13 @@ func (l *leader) look(ctx context.Context) error {
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
 	l.collector.Add(ids...)
-	if _, err := l.collector.Ask(ctx, ids...); err != nil && ctx.Err() != nil {
-		return err
+	var asked sync.WaitGroup
+	for _, id := range ids {
+		asked.Go(func() {
+			_, _ = l.collector.Ask(ctx, id) // one that is ignored, or does not answer, is unknown and says nothing of the others
+		})
 	}
+	asked.Wait()
 	judged := l.engine.judged()
 	l.engine.ask()
 	select {
@@ -106,11 +113,12 @@ func (l *leader) setTerm(ctx context.Context) {
 // act considers every firing incident that nothing hides.
 func (l *leader) act(ctx context.Context, j *judgement) {
 	known := make(map[analysis.Key]bool)
-	for _, i := range j.incidents {
+	for _, i := range failoversFirst(j.incidents) {
 		f := i.Finding
 		known[f.Key()] = true
 		switch {
 		case i.State != analysis.Firing || f.Masked() || f.Recovery == analysis.RecoveryNone || l.recoveries.runs(f.Cluster) != "":
+		case l.overtaken(f.Cluster, j.snapshot.At):
 		case !remediation.Plans(f.Recovery):
 			l.refused(f, &remediation.Refusal{Reason: noPlanner, Text: fmt.Sprintf("this version does not carry out %s: a person has to", f.Recovery)}, j.snapshot.At)
 		default:
@@ -126,8 +134,26 @@ func (l *leader) act(ctx context.Context, j *judgement) {
 	}
 }
 
+// failoversFirst orders incidents so that nothing less claims a cluster whose primary is dead.
+func failoversFirst(incidents []analysis.Incident) []analysis.Incident {
+	sorted := slices.Clone(incidents)
+	slices.SortStableFunc(sorted, func(a, b analysis.Incident) int {
+		return cmp.Compare(number(b.Finding.Recovery == analysis.RecoveryFailover), number(a.Finding.Recovery == analysis.RecoveryFailover))
+	})
+	return sorted
+}
+
+// overtaken reports whether a judgement is older than what was last done in a cluster: then it has judged what is no more.
+func (l *leader) overtaken(cluster string, at time.Time) bool {
+	all := l.ledger.State().RecoveriesOf(cluster)
+	return len(all) > 0 && !all[0].Open() && all[0].Closed.After(at)
+}
+
 // noPlanner is the reason why nothing is done about a finding whose recovery this version does not know.
 const noPlanner remediation.GateName = "no_planner"
+
+// notRecorded is the reason why nothing is done when the ledger does not take the recovery.
+const notRecorded remediation.GateName = "not_recorded"
 
 // consider plans a recovery of a finding and starts it unless it is refused.
 func (l *leader) consider(ctx context.Context, snap *topology.Snapshot, f analysis.Finding) {
@@ -144,11 +170,15 @@ func (l *leader) consider(ctx context.Context, snap *topology.Snapshot, f analys
 		l.refused(f, no, snap.At)
 		return
 	}
-	if err != nil || plan.Complete {
-		return
+	if err != nil || plan.Complete || len(plan.Stages) == 0 {
+		return // there is nothing to do about it now
 	}
-	if _, err := l.recoveries.start(ctx, goal, plan); err != nil && ctx.Err() == nil {
-		l.logger.Error("a recovery could not be opened", "cluster", goal.Cluster, "rule", f.Rule, "err", err)
+	_, err = l.recoveries.start(ctx, goal, plan)
+	switch paused := (ledger.ErrPaused{}); {
+	case errors.As(err, &paused):
+		l.refused(f, &remediation.Refusal{Reason: remediation.GateAutomation, Text: err.Error()}, snap.At)
+	case err != nil && ctx.Err() == nil:
+		l.refused(f, &remediation.Refusal{Reason: notRecorded, Text: err.Error()}, snap.At)
 	}
 }
 
@@ -162,7 +192,11 @@ func (l *leader) test(ctx context.Context, goal remediation.Goal, at time.Time) 
 	l.mu.Lock()
 	last := l.tested[goal.Failed]
 	l.mu.Unlock()
-	if at.Sub(last) < testAgain || l.recoveries.policy(goal.Cluster, goal.Kind).Autonomy != remediation.Auto {
+	if at.Sub(last) < testAgain {
+		return
+	}
+	plan, err := remediation.Make(goal, l.engine.newest.Load().snapshot, l.recoveries.policy(goal.Cluster, goal.Kind))
+	if err != nil || len(plan.Stages) == 0 {
 		return
 	}
 	if l.recoveries.test(ctx, goal) {

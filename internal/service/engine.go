@@ -25,6 +25,7 @@ type engine struct {
 	ledger       *ledger.Ledger
 	policy       func() analysis.Policy
 	patience     func() topology.Patience
+	nodes        int // of Baton
 	interval     time.Duration
 	metrics      *engineMetrics
 	logger       *slog.Logger
@@ -73,7 +74,7 @@ func (e *engine) run(ctx context.Context) error {
 func (e *engine) tick(at time.Time) {
 	e.take()
 	state := e.ledger.State()
-	snap := topology.Build(topology.Input{At: at, Observations: e.observations(), Intents: intents(state, at), Patience: e.patience()})
+	snap := topology.Build(topology.Input{At: at, Observations: e.observations(), Intents: intents(state, at), Patience: e.patience(), Nodes: e.nodes})
 	began := time.Now()
 	found := analysis.Evaluate(snap, analysis.Table, e.policy())
 	e.metrics.evaluated(time.Since(began))
@@ -92,7 +93,7 @@ func (e *engine) rejudge(at time.Time) {
 		e.tick(at)
 		return
 	}
-	snap := old.snapshot.With(topology.Input{At: at, Observations: changed, Intents: old.snapshot.Intents, Patience: e.patience()}, true)
+	snap := old.snapshot.With(topology.Input{At: at, Observations: changed, Intents: old.snapshot.Intents, Patience: e.patience(), Nodes: e.nodes}, true)
 	incidents := old.incidents
 	var events []analysis.Event
 	judged := make(map[string]bool)
@@ -143,10 +144,12 @@ func (e *engine) judged() <-chan struct{} {
 // observed takes in one observation. What tells nothing new waits for the tick.
 func (e *engine) observed(o topology.Observation) {
 	before := e.newest.Load().snapshot.Instance(o.Instance)
-	if before != nil && !tells(&before.Observation, &o) && !e.suspected(before) {
+	e.mu.Lock()
+	_, waiting := e.dirty[o.Instance] // an older one, which this one replaces
+	if !waiting && before != nil && !tells(&before.Observation, &o) && !e.suspected(before) {
+		e.mu.Unlock()
 		return
 	}
-	e.mu.Lock()
 	e.dirty[o.Instance] = o
 	e.mu.Unlock()
 	select {

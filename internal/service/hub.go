@@ -31,11 +31,12 @@ func newHub() *hub { return &hub{streams: make(map[string]*stream)} }
 func (h *hub) open(id string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.streams[id] != nil {
+	if old := h.streams[id]; old != nil && !old.ended {
 		return
+	} else if old == nil {
+		h.order = append(h.order, id)
 	}
 	h.streams[id] = &stream{changed: make(chan struct{})}
-	h.order = append(h.order, id)
 	if len(h.order) > keepStreams {
 		delete(h.streams, h.order[0])
 		h.order = h.order[1:]

@@ -75,6 +75,7 @@ func (j *journal) follow(ctx context.Context) (stop func()) {
 				j.flush()
 				return
 			case <-ctx.Done():
+				j.flush() // it is for the next leader to read, if it can still be written
 				return
 			}
 		}

@@ -24,7 +24,7 @@ func (a *ledgerActor) Do(ctx context.Context, step remediation.Step) error {
 	if err != nil {
 		return err
 	}
-	entry, err := ledger.NewEntry("baton", step.Why, body)
+	entry, err := ledger.NewEntry("baton", clip(step.Why), body)
 	if err != nil {
 		return fmt.Errorf("record %s of %s: %w", step.Action, step.On, err)
 	}

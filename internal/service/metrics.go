@@ -49,16 +49,16 @@ func (m *engineMetrics) found(e analysis.Event) {
 
 // recoveryMetrics count and time recoveries.
 type recoveryMetrics struct {
-	begun      *prometheus.CounterVec
-	completed  *prometheus.CounterVec
-	skips      *prometheus.CounterVec
-	duration   *prometheus.HistogramVec
-	phase      *prometheus.HistogramVec
-	outage     prometheus.Histogram
-	mu         sync.Mutex
-	began      map[string]time.Time
-	phaseBegan map[string]map[remediation.Phase]time.Time
-	now        map[string]activity // by cluster
+	begun     *prometheus.CounterVec
+	completed *prometheus.CounterVec
+	skips     *prometheus.CounterVec
+	duration  *prometheus.HistogramVec
+	phase     *prometheus.HistogramVec
+	outage    prometheus.Histogram
+	mu        sync.Mutex
+	began     map[string]time.Time
+	phases    map[string]map[remediation.Phase]*span // by recovery
+	now       map[string]activity                    // by cluster
 }
 
 // activity is a recovery that runs now.
@@ -81,7 +81,7 @@ func newRecoveryMetrics(reg prometheus.Registerer) *recoveryMetrics {
 		phase:    prometheus.NewHistogramVec(histogram("baton_recovery_phase_duration_seconds", "Duration of one phase of a recovery."), []string{"phase"}),
 		outage: prometheus.NewHistogram(histogram("baton_recovery_write_outage_seconds",
 			"Time from the last successful poll of the failed primary until the promoted primary accepted writes.")),
-		began: make(map[string]time.Time), phaseBegan: make(map[string]map[remediation.Phase]time.Time), now: make(map[string]activity),
+		began: make(map[string]time.Time), phases: make(map[string]map[remediation.Phase]*span), now: make(map[string]activity),
 	}
 	reg.MustRegister(m.begun, m.completed, m.skips, m.duration, m.phase, m.outage)
 	return m
@@ -99,22 +99,21 @@ func (m *recoveryMetrics) started(g remediation.Goal) {
 	m.now[g.Cluster] = activity{g.Failed, g.Rule, "open"}
 }
 
-// event times phases: a phase ends when the next one begins, or with the recovery.
+// event notes when each phase had its first and its last step.
 func (m *recoveryMetrics) event(g remediation.Goal, e remediation.Event, at time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.phaseBegan[g.ID] == nil {
-		m.phaseBegan[g.ID] = make(map[remediation.Phase]time.Time)
+	if m.phases[g.ID] == nil {
+		m.phases[g.ID] = make(map[remediation.Phase]*span)
 	}
-	began, running := m.phaseBegan[g.ID][e.Phase]
+	if m.phases[g.ID][e.Phase] == nil {
+		m.phases[g.ID][e.Phase] = &span{first: at}
+	}
+	m.phases[g.ID][e.Phase].last = at
 	switch e.State {
 	case remediation.StepStarted:
-		if !running {
-			m.phaseBegan[g.ID][e.Phase] = at
-		}
 		m.now[g.Cluster] = activity{g.Failed, g.Rule, e.Phase}
 	case remediation.StepDone:
-		m.phase.WithLabelValues(string(e.Phase)).Observe(at.Sub(began).Seconds())
 		if e.Step.Action == remediation.MakePrimary && !g.LastSeen.IsZero() && g.Kind == analysis.RecoveryFailover {
 			m.outage.Observe(at.Sub(g.LastSeen).Seconds())
 		}
@@ -125,11 +124,15 @@ func (m *recoveryMetrics) ended(g remediation.Goal, res remediation.Result) {
 	m.mu.Lock()
 	began, ok := m.began[g.ID]
 	delete(m.began, g.ID)
-	delete(m.phaseBegan, g.ID)
+	phases := m.phases[g.ID]
+	delete(m.phases, g.ID)
 	delete(m.now, g.Cluster)
 	m.mu.Unlock()
 	if res.Halted {
 		return
+	}
+	for phase, s := range phases {
+		m.phase.WithLabelValues(string(phase)).Observe(s.last.Sub(s.first).Seconds())
 	}
 	m.completed.WithLabelValues(g.Cluster, g.Rule, string(g.Trigger), res.Outcome).Inc()
 	if ok {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -34,9 +35,21 @@ func newNames(l *ledger.Ledger, aliases func(topology.InstanceID) string, logger
 	return &names{ledger: l, aliases: aliases, logger: logger, seen: make(map[string]sight)}
 }
 
-// keep compares every cluster with what the ledger knows of it. It is called by the leader alone.
+// run keeps names for one term. It is beside what acts, so that no failover waits for a name.
+func (n *names) run(ctx context.Context, e *engine) {
+	for {
+		judged := e.judged()
+		n.keep(ctx, e.newest.Load().snapshot)
+		select {
+		case <-ctx.Done():
+			return
+		case <-judged:
+		}
+	}
+}
+
+// keep compares every cluster with what the ledger knows of it.
 func (n *names) keep(ctx context.Context, snap *topology.Snapshot) {
-	state := n.ledger.State()
 	next := make(map[string]sight, len(snap.Clusters))
 	for _, c := range snap.Clusters {
 		now := sight{members: memberNames(c), primary: c.Primary, since: snap.At}
@@ -45,7 +58,7 @@ func (n *names) keep(ctx context.Context, snap *topology.Snapshot) {
 		}
 		next[c.Name] = now
 		if snap.At.Sub(now.since) >= settle {
-			n.write(ctx, state, snap, c, now)
+			n.write(ctx, n.ledger.State(), snap, c, now) // what was written for the cluster before counts
 		}
 	}
 	n.seen = next
@@ -60,8 +73,8 @@ func (n *names) write(ctx context.Context, state *ledger.State, snap *topology.S
 		name = n.choose(state, c)
 	}
 	kept := state.Clusters[name]
-	if !slices.Equal(kept.Members, now.members) || c.Alias != kept.Alias && c.Alias != "" {
-		n.propose(ctx, ledger.NameCluster{ID: name, Alias: c.Alias, Members: now.members})
+	if alias := freeAlias(state, name, c.Alias); !slices.Equal(kept.Members, now.members) || alias != kept.Alias && alias != "" {
+		n.propose(ctx, ledger.NameCluster{ID: name, Alias: alias, Members: now.members})
 	}
 	n.readmit(ctx, state, snap, c)
 	primary := snap.Instance(c.Primary)
@@ -76,15 +89,29 @@ func (n *names) write(ctx context.Context, state *ledger.State, snap *topology.S
 	}
 }
 
-// readmit takes back that an instance was deposed, once it is seen to follow the primary and to refuse writes: whoever made it a replica, it is one.
+// readmit notes that a deposed instance refuses writes, and takes back that it was deposed once it follows the primary besides: whoever made it a
+// replica, it is one.
 func (n *names) readmit(ctx context.Context, state *ledger.State, snap *topology.Snapshot, c *topology.Cluster) {
 	for _, m := range c.Members {
 		ch, ok := m.Facts.Default()
 		follows := ok && ch.Source == c.Primary && ch.Receiver == topology.ReceiverConnected
-		if _, deposed := state.Deposed[string(m.Instance)]; deposed && m.Up() && follows && !m.Writable() {
+		deposed, ok := state.Deposed[string(m.Instance)]
+		switch closed := ok && m.Up() && !m.Writable(); {
+		case closed && follows && !m.Quarantined:
 			n.propose(ctx, ledger.Release{Instance: string(m.Instance)})
+		case closed && !deposed.Fenced():
+			n.propose(ctx, ledger.MarkFenced{Instance: string(m.Instance)})
 		}
 	}
+}
+
+// freeAlias is the alias that servers give themselves, unless it is another cluster's: staging that was restored from production must not be kept from
+// being named, nor be taken for it.
+func freeAlias(state *ledger.State, name, alias string) string {
+	if owner, taken := state.ClusterOf(alias); taken && owner.ID != name {
+		return ""
+	}
+	return alias
 }
 
 // known reports whether every member was asked at least once.
@@ -108,7 +135,11 @@ func (n *names) choose(state *ledger.State, c *topology.Cluster) string {
 		return c.Alias
 	}
 	sum := sha256.Sum256([]byte(c.Primary))
-	return "cluster-" + hex.EncodeToString(sum[:3])
+	name := "cluster-" + hex.EncodeToString(sum[:3])
+	for n := 2; state.Clusters[name].ID != ""; n++ {
+		name = fmt.Sprintf("cluster-%s-%d", hex.EncodeToString(sum[:3]), n)
+	}
+	return name
 }
 
 func (n *names) propose(ctx context.Context, body ledger.Body) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -89,7 +90,7 @@ func (r *recoveries) open(ctx context.Context, goal *remediation.Goal, plan reme
 	if err := r.name(ctx, goal.Cluster); err != nil {
 		return "", err
 	}
-	entry, err := ledger.NewEntry(goal.By, goal.Reason, ledger.OpenRecovery{
+	entry, err := ledger.NewEntry(goal.By, clip(goal.Reason), ledger.OpenRecovery{
 		ID: goal.ID, Cluster: goal.Cluster, Kind: string(goal.Kind), Rule: goal.Rule, Instance: string(goal.Failed),
 		Trigger: string(goal.Trigger), Term: r.ledger.Term(), Plan: planned, Evidence: evidence,
 	})
@@ -117,7 +118,7 @@ func (r *recoveries) name(ctx context.Context, cluster string) error {
 	if slices.Equal(r.ledger.State().Clusters[cluster].Members, members) {
 		return nil
 	}
-	entry, err := ledger.NewEntry("baton", "before its recovery", ledger.NameCluster{ID: cluster, Alias: c.Alias, Members: members})
+	entry, err := ledger.NewEntry("baton", "before its recovery", ledger.NameCluster{ID: cluster, Alias: freeAlias(r.ledger.State(), cluster, c.Alias), Members: members})
 	if err == nil {
 		err = r.ledger.Propose(ctx, entry)
 	}
@@ -174,10 +175,19 @@ func (r *recoveries) run(ctx context.Context, goal remediation.Goal, resume bool
 		r.hub.publish(goal.ID, progress(goal.ID, e, at))
 		r.metrics.event(goal, e, at)
 	}
-	result := remediation.Recover(ctx, remediation.Recovery{
-		Goal: goal, Policy: r.policy(goal.Cluster, goal.Kind), Observe: r.observe, Watch: watch, Resume: resume,
-		Actor: r.actor(goal),
-	})
+	result := remediation.Result{Halted: true, Goal: goal}
+	for result.Halted && ctx.Err() == nil {
+		// One that halts although this node still leads, because a lease could not be verified in time, is taken up again from what is seen.
+		result = remediation.Recover(ctx, remediation.Recovery{
+			Goal: result.Goal, Policy: r.policy(goal.Cluster, goal.Kind), Observe: r.observe, Watch: watch, Resume: resume,
+			Actor: r.actor(goal),
+		})
+		if result.Halted && ctx.Err() == nil {
+			r.logger.Warn("recovery halted; it is taken up again", "recovery", goal.ID, "cluster", goal.Cluster, "text", result.Text)
+			rest(ctx, haltPause)
+			resume = true
+		}
+	}
 	stopJournal()
 	r.metrics.ended(goal, result)
 	r.logger.Info("recovery ended", "recovery", goal.ID, "cluster", goal.Cluster, "outcome", result.Outcome, "text", result.Text)
@@ -185,6 +195,19 @@ func (r *recoveries) run(ctx context.Context, goal remediation.Goal, resume bool
 		r.close(ctx, goal, result, journal)
 	}
 	r.hub.close(goal.ID, api.Progress{Recovery: goal.ID, At: time.Now(), Outcome: outcome(result), Text: result.Text, Successor: string(result.Goal.Successor)})
+}
+
+// haltPause is how long a recovery that halted waits before it is taken up again.
+const haltPause = time.Second
+
+// rest lets a while pass, or the context end.
+func rest(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
 }
 
 func outcome(res remediation.Result) string {
@@ -210,18 +233,31 @@ func (r *recoveries) actor(goal remediation.Goal) remediation.Actor {
 
 func (r *recoveries) close(ctx context.Context, goal remediation.Goal, res remediation.Result, j *journal) {
 	body := ledger.CloseRecovery{
-		ID: goal.ID, Term: r.ledger.Term(), Outcome: res.Outcome, Message: res.Text, Successor: string(res.Goal.Successor), Phases: j.phases(),
+		ID: goal.ID, Term: r.ledger.Term(), Outcome: res.Outcome, Message: clip(res.Text), Successor: string(res.Goal.Successor), Phases: j.phases(),
 	}
 	for id := range res.Goal.Lost {
 		body.LostReplicas = append(body.LostReplicas, string(id))
 	}
-	entry, err := ledger.NewEntry("baton", res.Text, body)
-	if err == nil {
-		err = r.ledger.Propose(ctx, entry)
+	for ctx.Err() == nil {
+		entry, err := ledger.NewEntry("baton", clip(res.Text), body)
+		if err == nil {
+			err = r.ledger.Propose(ctx, entry)
+		}
+		if err == nil || errors.As(err, new(ledger.ErrNotFound)) || errors.As(err, new(ledger.ErrConflict)) || errors.As(err, new(ledger.ErrNotLeader)) {
+			return
+		}
+		r.logger.Error("a recovery that has ended could not be closed; it is tried again", "recovery", goal.ID, "err", err)
+		rest(ctx, haltPause)
 	}
-	if err != nil && !errors.As(err, new(ledger.ErrNotLeader)) {
-		r.logger.Error("a recovery that has ended could not be closed; the next leader will", "recovery", goal.ID, "err", err)
+}
+
+// clip keeps a sentence within what the ledger takes. It may name whole sets of transactions, which have a field of their own.
+func clip(text string) string {
+	const most = 2048
+	if len(text) <= most {
+		return text
 	}
+	return strings.ToValidUTF8(text[:most], "") + " ..."
 }
 
 // test runs a recovery that only gathers evidence. It changes nothing that would have to be remembered, so the ledger does not open it; it is

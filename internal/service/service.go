@@ -233,8 +233,8 @@ func (s *Service) buildLoop() error {
 	s.engine = (&engine{
 		observations: s.collector.Observations, ledger: s.ledger, interval: s.opts.Config.Discovery.Interval,
 		policy:   func() analysis.Policy { return s.file.Load().AnalysisPolicy() },
-		patience: func() topology.Patience { return s.file.Load().Patience() },
-		metrics:  newEngineMetrics(s.registry), logger: s.logger.With("component", "engine"),
+		patience: func() topology.Patience { return s.file.Load().Patience() }, nodes: s.nodes(),
+		metrics: newEngineMetrics(s.registry), logger: s.logger.With("component", "engine"),
 	}).ready()
 	s.recoveries = &recoveries{
 		ledger: s.ledger, servers: s.actor, observe: s.observe, newest: s.snapshot, policy: s.policyFor, metrics: metrics,
@@ -254,6 +254,9 @@ func (s *Service) buildLoop() error {
 		})
 	return nil
 }
+
+// nodes is how many nodes of Baton there are. Where there are several, nothing is down before they vote, which they cannot do yet.
+func (s *Service) nodes() int { return max(len(s.opts.Config.Ledger.Peers), 1) }
 
 func (s *Service) buildAPI() error {
 	handler, err := api.New(api.Options{

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -96,6 +97,9 @@ func (s *Service) Start(ctx context.Context, goal remediation.Goal) (string, err
 	if err != nil {
 		return "", err
 	}
+	if len(plan.Stages) == 0 && !plan.Complete {
+		return "", &remediation.Refusal{Reason: remediation.GateTarget, Text: "nothing can be done now: " + plan.Waiting, Gates: plan.Gates}
+	}
 	return s.recoveries.start(term, goal, plan)
 }
 
@@ -121,15 +125,24 @@ func (s *Service) observe(ctx context.Context, goal remediation.Goal) (*topology
 			ask = append(ask, m.Instance)
 		}
 	}
-	if _, err := s.collector.Ask(ctx, ask...); err != nil {
+	var asked sync.WaitGroup
+	for _, id := range ask {
+		asked.Go(func() {
+			_, _ = s.collector.Ask(ctx, id) // who does not answer is seen as such below
+		})
+	}
+	asked.Wait()
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	at := time.Now()
-	in := topology.Input{At: at, Intents: intents(s.ledger.State(), at), Patience: s.file.Load().Patience()}
+	in := topology.Input{At: at, Intents: intents(s.ledger.State(), at), Patience: s.file.Load().Patience(), Nodes: s.nodes()}
 	for _, m := range c.Members {
-		if o, ok := s.collector.Observation(m.Instance); ok {
-			in.Observations = append(in.Observations, o)
+		o, ok := s.collector.Observation(m.Instance)
+		if !ok {
+			o = topology.Observation{Instance: m.Instance} // a member of whom nothing is known, not one who does not exist
 		}
+		in.Observations = append(in.Observations, o)
 	}
 	return topology.Build(in), nil
 }

@@ -125,15 +125,15 @@ func (f *Fleet) fence(s *server) {
 	s.readOnly, s.superReadOnly, s.fenced = true, !s.mariaDB(), true
 }
 
-// promote opens a server that has applied everything.
+// promote stops the receiver of a server, and opens it if it has applied everything.
 func (f *Fleet) promote(s *server, step remediation.Step) error {
+	s.receiver.on, s.receiver.connected, s.receiver.acks, s.stopped = false, false, nil, true
 	if len(s.relay) > 0 {
 		return fmt.Errorf("%s has %d received transactions that are not applied", s.ID, len(s.relay))
 	}
 	if lacks := step.GTIDs.Subtract(f.executedSet(s)); !lacks.IsEmpty() {
 		return fmt.Errorf("%s lacks %s, which a primary must have", s.ID, lacks)
 	}
-	s.receiver.on, s.receiver.connected, s.receiver.acks, s.stopped = false, false, nil, true
 	s.semiReplica = false
 	s.semiSource, s.waitFor = step.WaitFor > 0, step.WaitFor
 	s.readOnly, s.superReadOnly, s.fenced = false, false, false
