@@ -314,7 +314,7 @@ func TestReaderAgreesWithTheRegistry(t *testing.T) {
 func TestFamilies(t *testing.T) {
 	all := catalogue(t)
 	for name, want := range map[string]family{
-		"baton_finding_active":              {kind: dto.MetricType_GAUGE, labels: []string{"mysql_cluster", "mysql_instance", "rule", "severity"}},
+		"baton_finding_active":              {kind: dto.MetricType_GAUGE, labels: []string{"area", "mysql_cluster", "mysql_instance", "rule", "severity"}},
 		"baton_cluster_instances":           {kind: dto.MetricType_GAUGE, labels: []string{"mysql_cluster"}},
 		"baton_findings_total":              {kind: dto.MetricType_COUNTER, labels: []string{"mysql_cluster", "rule"}},
 		"baton_recovery_duration_seconds":   {kind: dto.MetricType_HISTOGRAM, labels: []string{"outcome", "trigger"}},

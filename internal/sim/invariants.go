@@ -148,10 +148,10 @@ func (f *Fleet) errant(s, p *server) []int {
 	return out
 }
 
-// below reports whether s replicates from p, directly or not, and not by somebody who is quarantined.
+// below reports whether s replicates from p, directly or not, and not by somebody who is quarantined or was turned away by its source.
 func (f *Fleet) below(s, p *server) bool {
 	for range f.servers {
-		if _, quarantined := f.ledger.intents.Quarantined[s.ID]; quarantined {
+		if _, quarantined := f.ledger.intents.Quarantined[s.ID]; quarantined || s.receiver.errno == errnoPosition {
 			return false
 		}
 		if s = f.byID[s.source]; s == nil || s == p {
