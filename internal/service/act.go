@@ -47,8 +47,8 @@ func (l *leader) lead(ctx context.Context) error {
 	if err := l.look(ctx); err != nil {
 		return nil //nolint:nilerr // the term is over
 	}
-	l.setTerm(ctx)
-	defer l.setTerm(nil)
+	l.beginTerm(ctx)
+	defer l.endTerm()
 	defer l.recoveries.wait()
 	var beside sync.WaitGroup
 	defer beside.Wait()
@@ -102,7 +102,13 @@ func (l *leader) look(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (l *leader) setTerm(ctx context.Context) {
+func (l *leader) endTerm() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.term = nil
+}
+
+func (l *leader) beginTerm(ctx context.Context) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.term = ctx
@@ -165,8 +171,7 @@ func (l *leader) consider(ctx context.Context, snap *topology.Snapshot, f analys
 		return
 	}
 	plan, err := remediation.Make(goal, snap, l.recoveries.policy(goal.Cluster, goal.Kind))
-	var no *remediation.Refusal
-	if errors.As(err, &no) {
+	if no, refused := errors.AsType[*remediation.Refusal](err); refused {
 		l.refused(f, no, snap.At)
 		return
 	}

@@ -81,7 +81,7 @@ func (s sink) counter(d *prometheus.Desc, v float64) {
 // stateSet sends a state set: 1 for the present state, 0 for every other.
 func stateSet[S ~string](s sink, d *prometheus.Desc, present S, all []S, labels ...string) {
 	for _, state := range all {
-		s.gauge(d, number(state == present), append(labels[:len(labels):len(labels)], string(state))...)
+		s.gauge(d, number(state == present), append(slices.Clip(labels), string(state))...)
 	}
 }
 

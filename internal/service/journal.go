@@ -57,6 +57,7 @@ func (j *journal) note(e remediation.Event, at time.Time) {
 			step.Err = e.Err.Error()
 		}
 		j.pending = append(j.pending, step)
+	case remediation.StepProgress: // is for who watches
 	}
 }
 

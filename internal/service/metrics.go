@@ -1,6 +1,7 @@
 package service
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -117,6 +118,7 @@ func (m *recoveryMetrics) event(g remediation.Goal, e remediation.Event, at time
 		if e.Step.Action == remediation.MakePrimary && !g.LastSeen.IsZero() && g.Kind == analysis.RecoveryFailover {
 			m.outage.Observe(at.Sub(g.LastSeen).Seconds())
 		}
+	case remediation.StepProgress, remediation.StepSkipped, remediation.StepFailed:
 	}
 }
 
@@ -147,9 +149,5 @@ func (m *recoveryMetrics) ended(g remediation.Goal, res remediation.Result) {
 func (m *recoveryMetrics) active() map[string]activity {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	out := make(map[string]activity, len(m.now))
-	for c, a := range m.now {
-		out[c] = a
-	}
-	return out
+	return maps.Clone(m.now)
 }

@@ -76,7 +76,7 @@ func (n *names) write(ctx context.Context, state *ledger.State, snap *topology.S
 	if alias := freeAlias(state, name, c.Alias); !slices.Equal(kept.Members, now.members) || alias != kept.Alias && alias != "" {
 		n.propose(ctx, ledger.NameCluster{ID: name, Alias: alias, Members: now.members})
 	}
-	n.readmit(ctx, state, snap, c)
+	n.readmit(ctx, state, c)
 	primary := snap.Instance(c.Primary)
 	agreed := state.Primaries[name]
 	if primary == nil || agreed.Instance == string(c.Primary) || primary.Deposed {
@@ -84,14 +84,16 @@ func (n *names) write(ctx context.Context, state *ledger.State, snap *topology.S
 	}
 	// The first primary may be agreed on even when it is dead already: its replicas name it. A change needs a living one.
 	if agreed.Instance == "" || primary.Up() && primary.Writable() {
-		n.propose(ctx, ledger.AgreePrimary{Cluster: name, Instance: string(c.Primary), ServerUUID: primary.Facts.ServerUUID, Epoch: agreed.Epoch,
-			Position: primary.Facts.Executed.String()})
+		n.propose(ctx, ledger.AgreePrimary{
+			Cluster: name, Instance: string(c.Primary), ServerUUID: primary.Facts.ServerUUID, Epoch: agreed.Epoch,
+			Position: primary.Facts.Executed.String(),
+		})
 	}
 }
 
 // readmit notes that a deposed instance refuses writes, and takes back that it was deposed once it follows the primary besides: whoever made it a
 // replica, it is one.
-func (n *names) readmit(ctx context.Context, state *ledger.State, snap *topology.Snapshot, c *topology.Cluster) {
+func (n *names) readmit(ctx context.Context, state *ledger.State, c *topology.Cluster) {
 	for _, m := range c.Members {
 		ch, ok := m.Facts.Default()
 		follows := ok && ch.Source == c.Primary && ch.Receiver == topology.ReceiverConnected
