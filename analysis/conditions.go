@@ -196,7 +196,6 @@ var (
 		source := s.source()
 		return source != nil && source.Agreed.Alive()
 	})
-	hasSource     = cond("follows somebody", func(s Subject) bool { return s.Instance.Source != "" })
 	isNotReformed = cond("does not follow the primary of its cluster, or is writable", func(s Subject) bool {
 		return !s.followsLeader() || s.Instance.Writable()
 	})
@@ -248,7 +247,6 @@ func (s Subject) followsLeader() bool {
 
 // What is true of an area.
 var (
-	isFleet    = cond("is the whole fleet", func(s Subject) bool { return s.Area.Name == fleetName })
 	enoughLost = cond("has lost, together, at least as many instances as the policy says", func(s Subject) bool {
 		return s.Area.Lost >= s.Policy.IsolatedAtLeast
 	})

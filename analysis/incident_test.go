@@ -16,7 +16,7 @@ func story(t *testing.T, seconds ...string) (events []string, last []Incident) {
 	start := topology.NotationTime
 	for n, words := range seconds {
 		var found []Finding
-		for _, w := range strings.Fields(words) {
+		for w := range strings.FieldsSeq(words) {
 			name, masked := strings.CutSuffix(w, "*")
 			f := Finding{Rule: name, Cluster: "shop", Instance: "db1:3306", Sentence: fmt.Sprintf("second %d", n)}
 			if name == "lag" {

@@ -61,8 +61,9 @@ func manner(r topology.Reach) string {
 		return "refuses connections"
 	case topology.ReachTimeout:
 		return "does not answer"
+	default:
+		return "is unknown"
 	}
-	return "is unknown"
 }
 
 // whyReplicas tells what the replicas of a source that is up do.
@@ -191,7 +192,8 @@ func (s Subject) testimonies() string {
 			away = append(away, fmt.Sprintf("%s %s", r.Instance, manner(r.Agreed)))
 		}
 	})
-	text := fmt.Sprintf("of its %s %d %s up", times(s.Replicas.Total, "replica"), s.Replicas.Up, plural(s.Replicas.Up, "is", "are"))
+	var text strings.Builder
+	fmt.Fprintf(&text, "of its %s %d %s up", times(s.Replicas.Total, "replica"), s.Replicas.Up, plural(s.Replicas.Up, "is", "are"))
 	for _, t := range []struct {
 		testimony topology.Testimony
 		one, many string
@@ -203,13 +205,13 @@ func (s Subject) testimonies() string {
 		{topology.TestimonyUnknown, "cannot be asked", "cannot be asked"},
 	} {
 		if names := by[t.testimony]; len(names) > 0 {
-			text += fmt.Sprintf(", %s %s", some(names, ", "), plural(len(names), t.one, t.many))
+			fmt.Fprintf(&text, ", %s %s", some(names, ", "), plural(len(names), t.one, t.many))
 		}
 	}
 	if len(away) > 0 {
-		text += ", " + some(away, ", ")
+		text.WriteString(", " + some(away, ", "))
 	}
-	return text
+	return text.String()
 }
 
 func (s Subject) eachReplica(do func(*topology.Instance)) {

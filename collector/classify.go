@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -202,12 +203,7 @@ func isAny(err error, numbers ...syscall.Errno) bool {
 	if !ok {
 		return false
 	}
-	for _, n := range numbers {
-		if no == n {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(numbers, no)
 }
 
 // missingGrants returns what an attempt found to be lacking.

@@ -85,8 +85,13 @@ func TestCodecIsComplete(t *testing.T) {
 		of     any
 		fields int
 	}{
-		{topology.Observation{}, 12}, {topology.Facts{}, 25}, {topology.SemiSync{}, 10}, {topology.Channel{}, 21}, {topology.Attempt{}, 4},
-		{topology.Version{}, 5}, {topology.Coordinates{}, 2},
+		{topology.Observation{}, 12},
+		{topology.Facts{}, 25},
+		{topology.SemiSync{}, 10},
+		{topology.Channel{}, 21},
+		{topology.Attempt{}, 4},
+		{topology.Version{}, 5},
+		{topology.Coordinates{}, 2},
 	} {
 		if n := reflect.TypeOf(tt.of).NumField(); n != tt.fields {
 			t.Errorf("%T has %d fields and not %d: add the new one to codec.go and to codecCases, raise codecVersion, and count again here", tt.of, n, tt.fields)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -386,8 +387,6 @@ func (c *Collector) Aliases() map[topology.InstanceID]topology.InstanceID {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	out := make(map[topology.InstanceID]topology.InstanceID, len(c.aliases))
-	for alias, id := range c.aliases {
-		out[alias] = id
-	}
+	maps.Copy(out, c.aliases)
 	return out
 }

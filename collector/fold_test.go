@@ -12,12 +12,12 @@ import (
 )
 
 var (
-	t0      = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
-	refused = &Error{Instance: "db1:3306", Err: errors.Join(errConnRefused)}
-	unknown = errors.New("something of our own")
-	partial = &Error{Instance: "db1:3306", Stage: StageQuestions, Answered: 2, Err: errConnReset}
-	full    = &Error{Instance: "db1:3306", Stage: StageHandshake, Err: &mysql.MySQLError{Number: 1040, Message: "Too many connections"}}
-	denied  = &Error{Instance: "db1:3306", Stage: StageQuestions, Err: &mysql.MySQLError{Number: 1227, Message: "Access denied"}, MissingGrants: []string{"GRANT X"}}
+	t0         = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	refused    = &Error{Instance: "db1:3306", Err: errors.Join(errConnRefused)}
+	errUnknown = errors.New("something of our own")
+	partial    = &Error{Instance: "db1:3306", Stage: StageQuestions, Answered: 2, Err: errConnReset}
+	full       = &Error{Instance: "db1:3306", Stage: StageHandshake, Err: &mysql.MySQLError{Number: 1040, Message: "Too many connections"}}
+	denied     = &Error{Instance: "db1:3306", Stage: StageQuestions, Err: &mysql.MySQLError{Number: 1227, Message: "Access denied"}, MissingGrants: []string{"GRANT X"}}
 )
 
 func at(seconds int) time.Time { return t0.Add(time.Duration(seconds) * time.Second) }
@@ -64,9 +64,9 @@ func TestFoldAttempts(t *testing.T) {
 		{"half answers are counted", []any{good, partial, partial, partial}, topology.ReachPartial, 0, time.Time{}, 3, at(1)},
 		{"and their run ends", []any{partial, partial, good}, topology.ReachUp, 0, time.Time{}, 0, at(3)},
 		{"a refusal ends their run", []any{partial, partial, refused}, topology.ReachRefused, 1, at(3), 0, time.Time{}},
-		{"what proves nothing does not count", []any{good, refused, unknown}, topology.ReachUnknown, 1, at(2), 0, at(1)},
-		{"nor does it end a run", []any{good, refused, unknown, refused}, topology.ReachRefused, 2, at(2), 0, at(1)},
-		{"of either kind", []any{good, partial, unknown, partial}, topology.ReachPartial, 0, time.Time{}, 2, at(1)},
+		{"what proves nothing does not count", []any{good, refused, errUnknown}, topology.ReachUnknown, 1, at(2), 0, at(1)},
+		{"nor does it end a run", []any{good, refused, errUnknown, refused}, topology.ReachRefused, 2, at(2), 0, at(1)},
+		{"of either kind", []any{good, partial, errUnknown, partial}, topology.ReachPartial, 0, time.Time{}, 2, at(1)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -109,7 +109,7 @@ func TestFoldSentinel(t *testing.T) {
 		{"any sign of life does", time.Millisecond, full, false},
 		{"an answer to a question from before the fall does not", -time.Millisecond, nil, true},
 		{"a refusal does not", time.Millisecond, refused, true},
-		{"what proves nothing does not", time.Millisecond, unknown, true},
+		{"what proves nothing does not", time.Millisecond, errUnknown, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

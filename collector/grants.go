@@ -83,7 +83,7 @@ func (p *privileges) add(line string) {
 	if *p == nil {
 		*p = make(privileges)
 	}
-	for _, one := range strings.Split(what, ",") {
+	for one := range strings.SplitSeq(what, ",") {
 		one = strings.ToUpper(strings.TrimSpace(one))
 		(*p)[object] = append((*p)[object], one)
 	}

@@ -39,11 +39,14 @@ func NewMetrics(reg prometheus.Registerer) (*Metrics, error) {
 		queueWait: prometheus.NewHistogram(histogram(
 			"baton_discovery_queue_wait_seconds", "Time an instance waited in the discovery queue.")),
 		busy: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "baton_discovery_workers_busy", Help: "Discovery workers now polling."}),
+			Name: "baton_discovery_workers_busy", Help: "Discovery workers now polling.",
+		}),
 		forgotten: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "baton_discovery_forgotten_instances_total", Help: "Instances forgotten because unseen for too long."}),
+			Name: "baton_discovery_forgotten_instances_total", Help: "Instances forgotten because unseen for too long.",
+		}),
 		drops: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "baton_sentinel_drops_total", Help: "Sentinel connections that fell."}),
+			Name: "baton_sentinel_drops_total", Help: "Sentinel connections that fell.",
+		}),
 		failures:   make(map[string]prometheus.Counter),
 		stages:     make(map[string]prometheus.Observer),
 		registerer: reg,
@@ -111,7 +114,8 @@ func (m *Metrics) watch(c *Collector) error {
 	}
 	counter := func(name, help string, f func() float64) prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: name, Help: help, ConstLabels: prometheus.Labels{"cache": "observations"}}, f)
+			Name: name, Help: help, ConstLabels: prometheus.Labels{"cache": "observations"},
+		}, f)
 	}
 	size := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "baton_cache_size_bytes", Help: "Bytes held by the cache.", ConstLabels: prometheus.Labels{"cache": "observations"},

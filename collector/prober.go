@@ -84,8 +84,10 @@ func NewSQLProber(opts SQLOptions) (*SQLProber, error) {
 		name string
 		sql  *string
 	}{
-		{"data center", &opts.Detect.DataCenter}, {"region", &opts.Detect.Region},
-		{"cluster alias", &opts.Detect.ClusterAlias}, {"lag", &opts.Detect.Lag},
+		{"data center", &opts.Detect.DataCenter},
+		{"region", &opts.Detect.Region},
+		{"cluster alias", &opts.Detect.ClusterAlias},
+		{"lag", &opts.Detect.Lag},
 	} {
 		if *q.sql, err = oneQuery(*q.sql); err != nil {
 			return nil, fmt.Errorf("prober: %s query: %w", q.name, err)

@@ -28,8 +28,7 @@ func TestServers(t *testing.T) {
 	for _, flavor := range []lab.Flavor{lab.MySQL, lab.MariaDB} {
 		t.Run(string(flavor), func(t *testing.T) {
 			top, err := l.Start(t.Context(), lab.Spec{Flavor: flavor, Replicas: 3, SemiSync: 1, ConnectRetry: 1})
-			var missing *lab.MissingError
-			if errors.As(err, &missing) {
+			if _, ok := errors.AsType[*lab.MissingError](err); ok {
 				t.Skip(err)
 			}
 			if err != nil {

@@ -69,8 +69,9 @@ func matches(got, want error) bool {
 	if reflect.TypeOf(got) != reflect.TypeOf(want) {
 		return false
 	}
-	if invalid, ok := want.(ErrInvalid); ok {
-		return got.(ErrInvalid).Field == invalid.Field
+	if invalid, ok := errors.AsType[ErrInvalid](want); ok {
+		refused, ok := errors.AsType[ErrInvalid](got)
+		return ok && refused.Field == invalid.Field
 	}
 	return reflect.ValueOf(want).IsZero() || reflect.DeepEqual(got, want)
 }
@@ -109,8 +110,15 @@ func TestKindsDecodeTheirOwnBodies(t *testing.T) {
 
 func TestNamesAreChecked(t *testing.T) {
 	for _, bad := range []string{"", "a b", "a\n", "\x00", strings.Repeat("x", maxName+1), "a\u2028b"} {
-		for _, body := range []Body{AddSeed{Instance: bad}, EndDowntime{Instance: bad}, ForgetCluster{ID: bad}, ApproveRecovery{ID: bad},
-			SetTag{Instance: "a", Tag: bad}, RememberKey{Key: strings.ReplaceAll(bad, " ", "\t"), Until: at(1)}, Release{Instance: bad}} {
+		for _, body := range []Body{
+			AddSeed{Instance: bad},
+			EndDowntime{Instance: bad},
+			ForgetCluster{ID: bad},
+			ApproveRecovery{ID: bad},
+			SetTag{Instance: "a", Tag: bad},
+			RememberKey{Key: strings.ReplaceAll(bad, " ", "\t"), Until: at(1)},
+			Release{Instance: bad},
+		} {
 			if err := entry(t, body).Check(); !errors.As(err, new(ErrInvalid)) {
 				t.Errorf("%s of %q: %v", body.kind(), bad, err)
 			}

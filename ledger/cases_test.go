@@ -42,8 +42,11 @@ var applyTests = []struct {
 		_, then := s.Paused("shop", "", at(10))
 		return before && !then
 	}},
-	{"a pause that is over is dropped", []step{{0, "", "x", PauseAutomation{Until: at(10)}, nil}, {10, "", "", AddSeed{Instance: "a"}, nil}},
-		func(s *State) bool { return s.Pauses == nil }},
+	{
+		"a pause that is over is dropped",
+		[]step{{0, "", "x", PauseAutomation{Until: at(10)}, nil}, {10, "", "", AddSeed{Instance: "a"}, nil}},
+		func(s *State) bool { return s.Pauses == nil },
+	},
 	{"a pause ends after it begins", []step{{5, "", "x", PauseAutomation{Until: at(5)}, ErrInvalid{Field: "until"}}}, nil},
 	{"resume", []step{
 		{0, "", "x", PauseAutomation{Cluster: "shop"}, nil},
@@ -145,10 +148,16 @@ var applyTests = []struct {
 	}, func(s *State) bool {
 		return s.Seeds == nil && s.Tags == nil && s.IsForgotten("db1", at(59)) && !s.IsForgotten("db1", at(60))
 	}},
-	{"a seed keeps who asked first", []step{{0, "ann", "", AddSeed{Instance: "db1"}, nil}, {1, "bob", "", AddSeed{Instance: "db1"}, nil}},
-		func(s *State) bool { return s.Seeds["db1"].By == "ann" }},
-	{"a seed ends forgetting", []step{{0, "", "", Forget{Instance: "db1", Until: at(60)}, nil}, {1, "", "", AddSeed{Instance: "db1"}, nil}},
-		func(s *State) bool { return s.Forgotten == nil && len(s.Seeds) == 1 }},
+	{
+		"a seed keeps who asked first",
+		[]step{{0, "ann", "", AddSeed{Instance: "db1"}, nil}, {1, "bob", "", AddSeed{Instance: "db1"}, nil}},
+		func(s *State) bool { return s.Seeds["db1"].By == "ann" },
+	},
+	{
+		"a seed ends forgetting",
+		[]step{{0, "", "", Forget{Instance: "db1", Until: at(60)}, nil}, {1, "", "", AddSeed{Instance: "db1"}, nil}},
+		func(s *State) bool { return s.Forgotten == nil && len(s.Seeds) == 1 },
+	},
 	{"forgetting does not pardon", []step{
 		{0, "", "", Depose{Instance: "db1", Cluster: "shop"}, nil},
 		{1, "", "", Forget{Instance: "db1", Until: at(60)}, nil},
@@ -234,8 +243,10 @@ var applyTests = []struct {
 	{"the journal", []step{
 		{0, "baton", "", opening("r1", "shop"), nil},
 		{1, "baton", "", ProgressRecovery{ID: "r1", Term: 3, Steps: []Step{{Stage: "freeze", Step: "stop receiver", On: "db2"}}, Hooks: []HookRun{{Name: "pre"}}}, nil},
-		{2, "baton", "", ProgressRecovery{ID: "r1", Term: 4, Steps: []Step{{Step: "promote", Err: strings.Repeat("é", maxText)}},
-			Hooks: []HookRun{{Name: "pre", Ended: true, Output: "ok"}}, Plan: json.RawMessage(`{"new":1}`)}, nil},
+		{2, "baton", "", ProgressRecovery{
+			ID: "r1", Term: 4, Steps: []Step{{Step: "promote", Err: strings.Repeat("é", maxText)}},
+			Hooks: []HookRun{{Name: "pre", Ended: true, Output: "ok"}}, Plan: json.RawMessage(`{"new":1}`),
+		}, nil},
 		{3, "baton", "", ProgressRecovery{ID: "r1", Term: 3}, ErrStale{What: "the term that holds recovery r1", Seen: 3, Now: 4}},
 		{3, "baton", "", CloseRecovery{ID: "r1", Term: 3, Outcome: Success}, ErrStale{}},
 		{3, "baton", "", ProgressRecovery{ID: "r2", Term: 3}, ErrNotFound{}},
@@ -251,8 +262,10 @@ var applyTests = []struct {
 	{"a close says how it ended", []step{
 		{0, "baton", "", opening("r1", "shop"), nil},
 		{1, "baton", "", CloseRecovery{ID: "r1", Outcome: "fine"}, ErrInvalid{Field: "outcome"}},
-		{2, "baton", "", CloseRecovery{ID: "r1", Term: 3, Outcome: Partial, Successor: "db2", LostReplicas: []string{"db3"},
-			LostTransactions: "u1:1-5", Phases: []Phase{{"freeze", time.Second}}}, nil},
+		{2, "baton", "", CloseRecovery{
+			ID: "r1", Term: 3, Outcome: Partial, Successor: "db2", LostReplicas: []string{"db3"},
+			LostTransactions: "u1:1-5", Phases: []Phase{{"freeze", time.Second}},
+		}, nil},
 		{3, "baton", "", CloseRecovery{ID: "r1", Outcome: Success}, ErrNotFound{}},
 		{3, "baton", "", ProgressRecovery{ID: "r1"}, ErrNotFound{}},
 	}, func(s *State) bool {
@@ -273,9 +286,12 @@ var applyTests = []struct {
 		return a.By == "ann" && a.Comment == "seen" && a.At.Equal(at(2))
 	}},
 	{"acknowledge many", []step{
-		{0, "", "", opening("r1", "shop"), nil}, {0, "", "", CloseRecovery{ID: "r1", Outcome: Success}, nil},
-		{0, "", "", opening("r2", "shop"), nil}, {0, "", "", CloseRecovery{ID: "r2", Outcome: Success}, nil},
-		{0, "", "", opening("r3", "cart"), nil}, {0, "", "", CloseRecovery{ID: "r3", Outcome: Success}, nil},
+		{0, "", "", opening("r1", "shop"), nil},
+		{0, "", "", CloseRecovery{ID: "r1", Outcome: Success}, nil},
+		{0, "", "", opening("r2", "shop"), nil},
+		{0, "", "", CloseRecovery{ID: "r2", Outcome: Success}, nil},
+		{0, "", "", opening("r3", "cart"), nil},
+		{0, "", "", CloseRecovery{ID: "r3", Outcome: Success}, nil},
 		{0, "", "", opening("r4", "cart"), nil},
 		{1, "", "x", Acknowledge{Cluster: "shop"}, nil},
 		{2, "", "x", Acknowledge{Cluster: "shop"}, ErrNotFound{}},

@@ -57,11 +57,11 @@ func isText(field, s string) error {
 	return nil
 }
 
-func isGiven(field, s string) error {
+func isReason(s string) error {
 	if strings.TrimSpace(s) == "" {
-		return ErrInvalid{Field: field, Problem: "is missing"}
+		return ErrInvalid{Field: "reason", Problem: "is missing"}
 	}
-	return isText(field, s)
+	return isText("reason", s)
 }
 
 func isGTIDs(field, s string) error {

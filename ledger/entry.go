@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -80,7 +81,7 @@ func (e Entry) open() (kind, Body, error) {
 		return kind{}, nil, ErrNewer{Entry: e.ID, What: fmt.Sprintf("kind %q", e.Kind)}
 	}
 	body, err := k.decode(e.Body)
-	if newer, ok := err.(ErrNewer); ok {
+	if newer, ok := errors.AsType[ErrNewer](err); ok {
 		return kind{}, nil, ErrNewer{Entry: e.ID, What: newer.What}
 	}
 	if err != nil {

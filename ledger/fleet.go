@@ -278,7 +278,7 @@ type SetQuarantine struct {
 func (SetQuarantine) kind() string { return "quarantine" }
 
 func (b SetQuarantine) check(e Entry) error {
-	return first(isName("instance", b.Instance), mayName("cluster", b.Cluster), isGTIDs("gtids", b.GTIDs), isGiven("reason", e.Reason))
+	return first(isName("instance", b.Instance), mayName("cluster", b.Cluster), isGTIDs("gtids", b.GTIDs), isReason(e.Reason))
 }
 
 func quarantine(s State, e Entry, b SetQuarantine) (State, error) {

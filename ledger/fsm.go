@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -45,7 +46,7 @@ func (f *fsm) Apply(l *raft.Log) any {
 			return nil
 		}
 	}
-	if newer, ok := err.(ErrNewer); ok {
+	if newer, ok := errors.AsType[ErrNewer](err); ok {
 		panic(fmt.Sprintf("ledger: log index %d: %s", l.Index, newer))
 	}
 	return err

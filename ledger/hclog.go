@@ -6,6 +6,7 @@ import (
 	"io"
 	"log"
 	"log/slog"
+	"slices"
 
 	"github.com/hashicorp/go-hclog"
 )
@@ -69,7 +70,7 @@ func (l raftLog) SetLevel(hclog.Level)                {} // the handler behind s
 func (l raftLog) GetLevel() hclog.Level               { return hclog.NoLevel }
 
 func (l raftLog) With(args ...any) hclog.Logger {
-	l.args = append(l.args[:len(l.args):len(l.args)], args...)
+	l.args = append(slices.Clip(l.args), args...)
 	l.to = l.to.With(args...)
 	return l
 }

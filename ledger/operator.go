@@ -12,7 +12,7 @@ type PauseAutomation struct {
 func (PauseAutomation) kind() string { return "pause" }
 
 func (b PauseAutomation) check(e Entry) error {
-	return first(mayName("cluster", b.Cluster), mayName("rule", b.Rule), mayAfter("until", b.Until, e.At), isGiven("reason", e.Reason))
+	return first(mayName("cluster", b.Cluster), mayName("rule", b.Rule), mayAfter("until", b.Until, e.At), isReason(e.Reason))
 }
 
 func pause(s State, e Entry, b PauseAutomation) (State, error) {
@@ -60,7 +60,7 @@ func (b BeginDowntime) begin(e Entry) time.Time {
 
 func (b BeginDowntime) check(e Entry) error {
 	return first(isName("instance", b.Instance), mayTime("begin", b.Begin),
-		isAfter("end", b.End, b.begin(e)), isAfter("end", b.End, e.At), isGiven("reason", e.Reason))
+		isAfter("end", b.End, b.begin(e)), isAfter("end", b.End, e.At), isReason(e.Reason))
 }
 
 func beginDowntime(s State, e Entry, b BeginDowntime) (State, error) {
@@ -96,7 +96,7 @@ func (BeginMaintenance) kind() string { return "begin_maintenance" }
 
 func (b BeginMaintenance) check(e Entry) error {
 	return first(isOneSet("instance", b.Instance, "cluster", b.Cluster), mayName("instance", b.Instance), mayName("cluster", b.Cluster),
-		isAfter("until", b.Until, e.At), isGiven("reason", e.Reason))
+		isAfter("until", b.Until, e.At), isReason(e.Reason))
 }
 
 func beginMaintenance(s State, e Entry, b BeginMaintenance) (State, error) {

@@ -235,7 +235,7 @@ func (b Acknowledge) check(e Entry) error {
 		all = "true"
 	}
 	return first(isOneSet("recovery", b.Recovery, "instance", b.Instance, "cluster", b.Cluster, "all", all),
-		mayName("recovery", b.Recovery), mayName("instance", b.Instance), mayName("cluster", b.Cluster), isGiven("reason", e.Reason))
+		mayName("recovery", b.Recovery), mayName("instance", b.Instance), mayName("cluster", b.Cluster), isReason(e.Reason))
 }
 
 func acknowledge(s State, e Entry, b Acknowledge) (State, error) {

@@ -210,7 +210,7 @@ func (s *store) checkLog(snapshot, last uint64) error {
 		if err == nil {
 			err = e.Check()
 		}
-		if newer, ok := err.(ErrNewer); ok {
+		if newer, ok := errors.AsType[ErrNewer](err); ok {
 			return newer
 		}
 		if err != nil { // no node proposes what does not pass, so it was not like this when it was written

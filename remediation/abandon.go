@@ -64,8 +64,10 @@ func (m *maker) freezeBelow(s *topology.Instance) Stage {
 	for _, r := range m.followers() {
 		c, _ := r.Facts.Default()
 		if fragile := r.Facts.Version.IsMariaDB() && !m.unapplied(r).IsEmpty(); m.canBeHelped(r) && r.Source == s.Instance && c.Receiver != topology.ReceiverStopped && !fragile {
-			st.Steps = append(st.Steps, Step{Action: StopReceiver, On: r.Instance, Flavor: r.Facts.Version.Flavor, MayFail: true,
-				Why: fmt.Sprintf("%s may wake up, and what has been received must not move any more", s.Instance)})
+			st.Steps = append(st.Steps, Step{
+				Action: StopReceiver, On: r.Instance, Flavor: r.Facts.Version.Flavor, MayFail: true,
+				Why: fmt.Sprintf("%s may wake up, and what has been received must not move any more", s.Instance),
+			})
 		}
 	}
 	return st
@@ -155,8 +157,10 @@ func (m *maker) reopen(s *topology.Instance) []Stage {
 	}
 	var stages []Stage
 	if s != nil && s.Up() {
-		stages = append(stages, Stage{Phase: PhaseFence, Steps: []Step{{Action: Fence, On: s.Instance, Flavor: s.Facts.Version.Flavor,
-			Why: "the takeover was given up: an order to open it may still be on its way"}}})
+		stages = append(stages, Stage{Phase: PhaseFence, Steps: []Step{{
+			Action: Fence, On: s.Instance, Flavor: s.Facts.Version.Flavor,
+			Why: "the takeover was given up: an order to open it may still be on its way",
+		}}})
 	}
 	if s != nil || m.failed.Deposed {
 		stages = append(stages, m.agreeAgain(s))
@@ -170,8 +174,10 @@ func (m *maker) reopen(s *topology.Instance) []Stage {
 		return append(stages, Stage{Phase: PhaseRestore, Steps: []Step{back}})
 	}
 	if !m.goal.Closed && (!m.failed.Writable() || promised(&m.failed.Facts) < m.goal.SemiSyncWait) {
-		stages = append(stages, Stage{Phase: PhaseRestore, Steps: []Step{{Action: Unfence, On: m.goal.Failed, Flavor: m.failed.Facts.Version.Flavor,
-			WaitFor: m.goal.SemiSyncWait, Why: "the takeover was given up: the cluster must not be left without a primary"}}})
+		stages = append(stages, Stage{Phase: PhaseRestore, Steps: []Step{{
+			Action: Unfence, On: m.goal.Failed, Flavor: m.failed.Facts.Version.Flavor,
+			WaitFor: m.goal.SemiSyncWait, Why: "the takeover was given up: the cluster must not be left without a primary",
+		}}})
 	}
 	return stages
 }

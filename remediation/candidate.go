@@ -202,8 +202,9 @@ func ruleRank(r topology.PromotionRule) int {
 		return 1
 	case topology.PromotePreferNot:
 		return 2
+	default:
+		return 3
 	}
-	return 3
 }
 
 func compareBool(a, b bool) int {

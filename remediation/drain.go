@@ -13,8 +13,10 @@ func (m *maker) handOut(f *field) Stage {
 	st := Stage{Phase: PhaseCatchUp}
 	c, _ := f.donor.Facts.Default()
 	if left := f.all.Subtract(f.donor.Facts.Executed).Count(); left > 0 && (c.Applier != topology.ApplierRunning || f.donor.Facts.Version.IsMariaDB()) {
-		st.Steps = append(st.Steps, Step{Action: WaitApplied, On: f.donor.Instance, Flavor: f.donor.Facts.Version.Flavor, GTIDs: f.all, Timeout: m.drainTimeout(left),
-			Why: fmt.Sprintf("it can hand on only what it has applied, and %d transactions are not", left)})
+		st.Steps = append(st.Steps, Step{
+			Action: WaitApplied, On: f.donor.Instance, Flavor: f.donor.Facts.Version.Flavor, GTIDs: f.all, Timeout: m.drainTimeout(left),
+			Why: fmt.Sprintf("it can hand on only what it has applied, and %d transactions are not", left),
+		})
 	}
 	return st
 }
@@ -28,8 +30,10 @@ func (m *maker) drain(s *topology.Instance, goal topology.GTIDSet) Stage {
 		return st
 	}
 	flavor := s.Facts.Version.Flavor
-	wait := Step{Action: WaitApplied, On: s.Instance, Flavor: flavor, GTIDs: goal, Timeout: m.drainTimeout(left),
-		Why: fmt.Sprintf("%d received transactions are not applied yet; opening now would lose them", left)}
+	wait := Step{
+		Action: WaitApplied, On: s.Instance, Flavor: flavor, GTIDs: goal, Timeout: m.drainTimeout(left),
+		Why: fmt.Sprintf("%d received transactions are not applied yet; opening now would lose them", left),
+	}
 	st.Steps = append(st.Steps, wait)
 	if left >= m.policy.RelaxAbove && m.policy.RelaxAbove > 0 && m.spared(s, goal) {
 		st.Steps = []Step{
@@ -63,8 +67,10 @@ func (m *maker) drainBeside(f *field, s *topology.Instance, goal topology.GTIDSe
 		restore.MayFail = true
 		st.Steps = append(st.Steps,
 			Step{Action: RelaxDurability, On: r.Instance, Flavor: flavor, MayFail: true, Why: "the first commit waits for its acknowledgement"},
-			Step{Action: WaitApplied, On: r.Instance, Flavor: flavor, GTIDs: r.Facts.Received(), MayFail: true, Timeout: m.drainTimeout(left.Count()),
-				Why: fmt.Sprintf("it can follow %s when it has applied what it received", s.Instance)},
+			Step{
+				Action: WaitApplied, On: r.Instance, Flavor: flavor, GTIDs: r.Facts.Received(), MayFail: true, Timeout: m.drainTimeout(left.Count()),
+				Why: fmt.Sprintf("it can follow %s when it has applied what it received", s.Instance),
+			},
 			restore)
 	}
 	return st

@@ -271,8 +271,10 @@ func (m *maker) freeze(f *field) Stage {
 // fenceDown is the fence of a primary that does not answer: it is sent where a connection is still open, and never waited for. Should the primary
 // ever wake up, it is the first thing it does. It is sent once the successor is agreed on, because then it never has to be taken back.
 func (m *maker) fenceDown() Step {
-	return Step{Action: Fence, On: m.goal.Failed, Flavor: m.failed.Facts.Version.Flavor, MayFail: true, NoWait: true,
-		Why: "if it wakes up it must refuse writes before it does anything else"}
+	return Step{
+		Action: Fence, On: m.goal.Failed, Flavor: m.failed.Facts.Version.Flavor, MayFail: true, NoWait: true,
+		Why: "if it wakes up it must refuse writes before it does anything else",
+	}
 }
 
 // promotion is what comes next between frozen positions and an open primary: the drain of the successor, and then its promotion.
@@ -332,14 +334,18 @@ func (m *maker) repoint(siblings []*topology.Instance, s *topology.Instance, hol
 		}
 		// Who already hangs below s by somebody else may have read more from it than we have seen of it.
 		if ahead := r.Facts.Received().Subtract(m.errant(r)).Subtract(holds); !ahead.IsEmpty() && !m.isBelow(r, s) {
-			st.Steps = append(st.Steps, Step{Action: Quarantine, On: r.Instance, GTIDs: ahead, MayFail: true,
-				Why: fmt.Sprintf("it holds %d transactions that %s does not have: %s", ahead.Count(), s.Instance, ahead)})
+			st.Steps = append(st.Steps, Step{
+				Action: Quarantine, On: r.Instance, GTIDs: ahead, MayFail: true,
+				Why: fmt.Sprintf("it holds %d transactions that %s does not have: %s", ahead.Count(), s.Instance, ahead),
+			})
 			continue
 		}
 		if left := m.stuck(r); left > 0 {
 			if m.goal.Kind != analysis.RecoveryTakeover { // below an old primary that lives it is well
-				st.Steps = append(st.Steps, Step{Action: Quarantine, On: r.Instance, MayFail: true,
-					Why: fmt.Sprintf("moving it would drop %d received transactions that it applies late on purpose", left)})
+				st.Steps = append(st.Steps, Step{
+					Action: Quarantine, On: r.Instance, MayFail: true,
+					Why: fmt.Sprintf("moving it would drop %d received transactions that it applies late on purpose", left),
+				})
 			}
 			continue
 		}
@@ -359,8 +365,10 @@ func (m *maker) stuck(r *topology.Instance) uint64 {
 
 // pointAt gives a replica its time only where it may have to apply what it received first. Everybody else answers at once or not at all.
 func (m *maker) pointAt(r, s *topology.Instance) Step {
-	step := Step{Action: PointAt, On: r.Instance, Source: s.Instance, Flavor: r.Facts.Version.Flavor, SemiSync: r.Facts.SemiSync.ReplicaEnabled, MayFail: true,
-		Why: fmt.Sprintf("%s is the primary now", s.Instance)}
+	step := Step{
+		Action: PointAt, On: r.Instance, Source: s.Instance, Flavor: r.Facts.Version.Flavor, SemiSync: r.Facts.SemiSync.ReplicaEnabled, MayFail: true,
+		Why: fmt.Sprintf("%s is the primary now", s.Instance),
+	}
 	step.Timeout = 5 * time.Second
 	if r.Facts.Version.IsMariaDB() {
 		step.Timeout = m.drainTimeout(m.unapplied(r).Count())

@@ -45,8 +45,10 @@ func (m *maker) fenceOld() Stage {
 	for _, i := range m.cluster.Members {
 		_, lost := m.goal.Lost[i.Instance]
 		if (i == m.failed || i.Deposed) && i.Instance != m.goal.Successor && !lost && i.Up() && i.Writable() {
-			st.Steps = append(st.Steps, Step{Action: Fence, On: i.Instance, Flavor: i.Facts.Version.Flavor, KillClients: true, MayFail: true,
-				Why: fmt.Sprintf("%s is agreed on as the primary", m.goal.Successor)})
+			st.Steps = append(st.Steps, Step{
+				Action: Fence, On: i.Instance, Flavor: i.Facts.Version.Flavor, KillClients: true, MayFail: true,
+				Why: fmt.Sprintf("%s is agreed on as the primary", m.goal.Successor),
+			})
 		}
 	}
 	return st

@@ -22,7 +22,6 @@ type world struct {
 	policy remediation.Policy
 	around func(remediation.Actor) remediation.Actor // decorates the actor of the next recoveries
 	plans  []remediation.Plan
-	events []string
 }
 
 // inWorld runs a test in a bubble of virtual time, on a fleet that has been looked at once.

@@ -55,8 +55,10 @@ func (r *run) closeDeposed(ctx context.Context, snap *topology.Snapshot, except 
 	st := Stage{Phase: PhaseFence}
 	for _, i := range c.Members {
 		if i.Deposed && i.Up() && i.Writable() && i.Instance != except {
-			st.Steps = append(st.Steps, Step{Action: Fence, On: i.Instance, Flavor: i.Facts.Version.Flavor, KillClients: true, MayFail: true,
-				Why: "it was deposed and is back"})
+			st.Steps = append(st.Steps, Step{
+				Action: Fence, On: i.Instance, Flavor: i.Facts.Version.Flavor, KillClients: true, MayFail: true,
+				Why: "it was deposed and is back",
+			})
 		}
 	}
 	if len(st.Steps) == 0 {

@@ -160,7 +160,7 @@ func (m *maker) backoff() {
 	if failures == 0 {
 		return
 	}
-	wait := min(time.Second<<min(failures, 10), max(m.policy.Cooldown, time.Second))
+	wait := min(time.Second/2<<min(failures, 10), max(m.policy.Cooldown, time.Second))
 	if since := m.snap.At.Sub(last.Closed); since < wait {
 		m.gates.add(GateCooldown, Fail, 0, "recovery %s of %s ended as %s %s ago, %d in a row; it is tried again after %s", last.ID, last.Failed, last.Outcome,
 			since.Round(time.Millisecond), failures, wait)

@@ -33,8 +33,10 @@ func (m *maker) relocate() (Plan, error) {
 	}
 	var stages []Stage
 	if has := r.Facts.Received().Subtract(m.errant(r)); !below.Facts.Executed.Contains(has) {
-		stages = append(stages, Stage{Phase: PhaseCatchUp, Steps: []Step{{Action: WaitApplied, On: below.Instance, Flavor: below.Facts.Version.Flavor, GTIDs: has,
-			Timeout: m.policy.MaxLag, Why: fmt.Sprintf("a source must hold what %s has", r.Instance)}}})
+		stages = append(stages, Stage{Phase: PhaseCatchUp, Steps: []Step{{
+			Action: WaitApplied, On: below.Instance, Flavor: below.Facts.Version.Flavor, GTIDs: has,
+			Timeout: m.policy.MaxLag, Why: fmt.Sprintf("a source must hold what %s has", r.Instance),
+		}}})
 	}
 	move := m.pointAt(r, below)
 	move.MayFail, move.Why = false, orAsked(m.goal.Reason)
@@ -225,6 +227,7 @@ func (m *maker) restartReceivers() (Plan, error) {
 			} else if !tried && (drained || !r.Facts.Version.IsMariaDB()) {
 				silent = append(silent, r)
 			}
+		case topology.TestimonyMute, topology.TestimonyUnknown: // says nothing either way
 		}
 	}
 	switch {
@@ -235,8 +238,10 @@ func (m *maker) restartReceivers() (Plan, error) {
 	}
 	st := Stage{Phase: PhaseVerify}
 	for _, r := range silent {
-		st.Steps = append(st.Steps, Step{Action: RestartReceiver, On: r.Instance, Source: m.failed.Instance, Flavor: r.Facts.Version.Flavor, MayFail: true,
-			Why: fmt.Sprintf("it has heard nothing from %s since that stopped answering", m.failed.Instance)})
+		st.Steps = append(st.Steps, Step{
+			Action: RestartReceiver, On: r.Instance, Source: m.failed.Instance, Flavor: r.Facts.Version.Flavor, MayFail: true,
+			Why: fmt.Sprintf("it has heard nothing from %s since that stopped answering", m.failed.Instance),
+		})
 	}
 	if len(st.Steps) == 0 {
 		return Plan{Complete: true}, nil

@@ -126,10 +126,12 @@ func TestRejoin(t *testing.T) {
 		{name: "quarantined already", text: head + "db1 super_read_only deposed quarantined executed=u1:1-12", complete: true},
 		{name: "quarantined and open again", text: head + "db1 writable deposed quarantined executed=u1:1-12", script: "fence: fence db1\nverify: record_fenced db1"},
 		{name: "the policy leaves it to people", text: head + "db1 super_read_only deposed executed=u1:1-9", complete: true, change: func(_ *remediation.Goal, p *remediation.Policy) { p.RejoinDeposed = false }},
-		{name: "it could not follow", text: head + "  db1 deposed receiver=stopped receiver_errno=1236 executed=u1:1-9", script: "verify: quarantine db1",
+		{
+			name: "it could not follow", text: head + "  db1 deposed receiver=stopped receiver_errno=1236 executed=u1:1-9", script: "verify: quarantine db1",
 			change: func(g *remediation.Goal, _ *remediation.Policy) {
 				g.Lost = map[topology.InstanceID]string{"db1:3306": "error 1236"}
-			}},
+			},
+		},
 		{name: "a fence is never taken back", text: head + "db1 super_read_only deposed executed=u1:1-9", complete: true, change: func(g *remediation.Goal, _ *remediation.Policy) { g.Abort = true }},
 		{name: "the primary does not answer", text: strings.Replace(head, "db2 writable", "db2 partial writable", 1) + "db1 super_read_only deposed executed=u1:1-9", waits: "db2:3306, the primary, is partial"},
 	} {
@@ -199,16 +201,20 @@ func TestRestartReceivers(t *testing.T) {
 		{name: "all together where all fell silent with it", text: head + "  db2" + fell + "  db3" + fell, script: "verify: restart_receiver db2 < db1\nverify: restart_receiver db3 < db1"},
 		{name: "one first where one had been silent before", text: head + "  db2" + fell + "  db3" + silent, script: "verify: restart_receiver db2 < db1"},
 		{name: "none while one is being tested", text: head + "  db2 receiver=connecting receiver_since=0s\n  db3" + silent, complete: true},
-		{name: "the rest when it has lost it", text: head + "  db2 receiver=connecting receiver_errno=2003 receiver_since=1s\n  db3" + silent + "  db4" + silent,
-			script: "verify: restart_receiver db3 < db1\nverify: restart_receiver db4 < db1"},
+		{
+			name: "the rest when it has lost it", text: head + "  db2 receiver=connecting receiver_errno=2003 receiver_since=1s\n  db3" + silent + "  db4" + silent,
+			script: "verify: restart_receiver db3 < db1\nverify: restart_receiver db4 < db1",
+		},
 		{name: "none while one still receives", text: head + "  db2 heard=0s receiver_since=1h\n  db3" + silent, refused: true},
 		{name: "none when the source is back", text: strings.Replace(head, "down since=5s", "up", 1) + "  db2" + silent, complete: true},
 		{name: "none where there is nobody to ask", text: head + "  db2 receiver=stopped\n", complete: true},
 		{name: "the only one", text: head + "  db2" + silent, script: "verify: restart_receiver db2 < db1"},
 		{name: "MySQL keeps what is not applied", text: head + "  db2 heard=6s receiver_since=1h executed=u1:1-5 retrieved=u1:6-9\n", script: "verify: restart_receiver db2 < db1"},
 		{name: "MariaDB drops what is not applied", text: strings.Replace(head, "executed=u1:1-9", "version=10.11.6-MariaDB", 1) + "  db2 version=10.11.6-MariaDB heard=6s receiver_since=1h executed=0-1-5 retrieved=0-1-9\n", complete: true},
-		{name: "MariaDB has applied all", text: strings.Replace(head, "executed=u1:1-9", "version=10.11.6-MariaDB", 1) + "  db2 version=10.11.6-MariaDB heard=6s receiver_since=1h executed=0-1-9 retrieved=0-1-9\n",
-			script: "verify: restart_receiver db2 < db1"},
+		{
+			name: "MariaDB has applied all", text: strings.Replace(head, "executed=u1:1-9", "version=10.11.6-MariaDB", 1) + "  db2 version=10.11.6-MariaDB heard=6s receiver_since=1h executed=0-1-9 retrieved=0-1-9\n",
+			script: "verify: restart_receiver db2 < db1",
+		},
 		{name: "MariaDB that does not apply is left alone", text: strings.Replace(head, "executed=u1:1-9", "version=10.11.6-MariaDB", 1) + "  db2 version=10.11.6-MariaDB heard=6s receiver_since=1h applier=stopped executed=0-1-9 retrieved=0-1-9\n", complete: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -141,10 +141,14 @@ func (m *maker) closed() bool {
 // closing lets the candidate catch up and closes the old primary.
 func (m *maker) closing(s *topology.Instance) []Stage {
 	return []Stage{
-		{Phase: PhaseCatchUp, Steps: []Step{{Action: WaitApplied, On: s.Instance, Flavor: s.Facts.Version.Flavor, GTIDs: m.failed.Facts.Executed,
-			Timeout: m.policy.MaxLag, Why: "what can be caught up before writes stop is caught up before"}}},
-		{Phase: PhaseFence, Steps: []Step{{Action: Fence, On: m.goal.Failed, Flavor: m.failed.Facts.Version.Flavor, Timeout: m.policy.WriteBlock,
-			Why: "no write may be accepted behind the back of the candidate"}}},
+		{Phase: PhaseCatchUp, Steps: []Step{{
+			Action: WaitApplied, On: s.Instance, Flavor: s.Facts.Version.Flavor, GTIDs: m.failed.Facts.Executed,
+			Timeout: m.policy.MaxLag, Why: "what can be caught up before writes stop is caught up before",
+		}}},
+		{Phase: PhaseFence, Steps: []Step{{
+			Action: Fence, On: m.goal.Failed, Flavor: m.failed.Facts.Version.Flavor, Timeout: m.policy.WriteBlock,
+			Why: "no write may be accepted behind the back of the candidate",
+		}}},
 	}
 }
 
@@ -154,8 +158,10 @@ func (m *maker) handOver(f *field, s *topology.Instance) []Stage {
 	position := m.failed.Facts.Executed
 	var stages []Stage
 	if !s.Facts.Executed.Contains(position) {
-		stages = append(stages, Stage{Phase: PhaseDrain, Steps: []Step{{Action: WaitApplied, On: s.Instance, Flavor: flavor, GTIDs: position,
-			Timeout: m.policy.WriteBlock, Why: fmt.Sprintf("it must hold exactly what %s closed with", m.goal.Failed)}}})
+		stages = append(stages, Stage{Phase: PhaseDrain, Steps: []Step{{
+			Action: WaitApplied, On: s.Instance, Flavor: flavor, GTIDs: position,
+			Timeout: m.policy.WriteBlock, Why: fmt.Sprintf("it must hold exactly what %s closed with", m.goal.Failed),
+		}}})
 	}
 	behind := m.repoint(f.reachable, s, position.Union(s.Facts.Received()))
 	behind.Steps = stillBehind(behind.Steps, m.snap, s.Instance)
@@ -180,9 +186,11 @@ func stillBehind(steps []Step, snap *topology.Snapshot, successor topology.Insta
 
 // follow lets the old primary replicate from the new one.
 func (m *maker) follow(s *topology.Instance) Step {
-	return Step{Action: PointAt, On: m.goal.Failed, Source: s.Instance, Flavor: m.failed.Facts.Version.Flavor,
+	return Step{
+		Action: PointAt, On: m.goal.Failed, Source: s.Instance, Flavor: m.failed.Facts.Version.Flavor,
 		SemiSync: m.failed.Facts.SemiSync.ReplicaInstalled && m.makePrimary(s, topology.GTIDSet{}).WaitFor > 0, MayFail: true,
-		Why: "the old primary becomes a replica"}
+		Why: "the old primary becomes a replica",
+	}
 }
 
 // finishTakeover is finish, and the old primary follows.
@@ -191,7 +199,8 @@ func (m *maker) finishTakeover() (Plan, error) {
 	if s != nil && !m.failed.Deposed && m.failed.Source != s.Instance {
 		// It was released while the takeover was being given up, and that went no further. Should it come back open, it must be known.
 		return Plan{Successor: s.Instance, Stages: []Stage{{Phase: PhaseDecide, Steps: []Step{
-			{Action: AgreePrimary, On: s.Instance, Source: m.goal.Failed, Why: "the old primary is deposed until it follows"}}}}}, nil
+			{Action: AgreePrimary, On: s.Instance, Source: m.goal.Failed, Why: "the old primary is deposed until it follows"},
+		}}}}, nil
 	}
 	plan, err := m.finish()
 	if err != nil || !plan.Complete {
@@ -223,6 +232,8 @@ func (m *maker) finishTakeover() (Plan, error) {
 
 // keepOut quarantines an instance that holds what the primary does not have.
 func (m *maker) keepOut(d, primary *topology.Instance, ahead topology.GTIDSet) Stage {
-	return Stage{Phase: PhaseVerify, Steps: []Step{{Action: Quarantine, On: d.Instance, GTIDs: ahead,
-		Why: fmt.Sprintf("it holds %d transactions that %s does not have: %s", ahead.Count(), primary.Instance, ahead)}}}
+	return Stage{Phase: PhaseVerify, Steps: []Step{{
+		Action: Quarantine, On: d.Instance, GTIDs: ahead,
+		Why: fmt.Sprintf("it holds %d transactions that %s does not have: %s", ahead.Count(), primary.Instance, ahead),
+	}}}
 }

@@ -156,20 +156,32 @@ func TestTakeoverAbort(t *testing.T) {
 		{name: "the old primary opens first", text: moved + "db1 super_read_only\n  db2\n    db3", change: abort(), script: "restore: unfence db1\nrestore: point_at db3 < db1"},
 		{name: "unless it was closed before", text: moved + "db1 super_read_only\n  db2\n    db3", change: abort(func(g *remediation.Goal) { g.Closed = true }), script: "restore: point_at db3 < db1"},
 		{name: "its semi-sync was switched off", text: moved + "db1 semisync_source=off\n  db2\n  db3", change: abort(func(g *remediation.Goal) { g.SemiSyncWait = 1 }), script: "restore: unfence db1"},
-		{name: "the ledger has agreed on the successor", text: handed + "db1 super_read_only deposed=1s deposed_from=shop\n  db2\n    db3", change: abort(agreed),
-			script: "fence: fence db2\ndecide: record_rejoined db1\ndecide: agree_primary db1\nrestore: unfence db1\nrestore: point_at db3 < db1"},
-		{name: "although nobody told us", text: handed + "db1 super_read_only deposed=1s deposed_from=shop\n  db2\n    db3", change: abort(),
-			script: "fence: fence db2\ndecide: record_rejoined db1\ndecide: agree_primary db1\nrestore: unfence db1\nrestore: point_at db3 < db1"},
-		{name: "the successor is open", text: handed + "db1 super_read_only deposed=1s deposed_from=shop executed=u1:1-9\ndb2 writable executed=u1:1-9\n  db3 executed=u1:1-9", change: abort(agreed),
-			script: "repoint: point_at db1 < db2"},
-		{name: "the successor is open and half cleaned up", text: handed + "db1 super_read_only deposed=1s deposed_from=shop executed=u1:1-9\n  db2 writable executed=u1:1-9 receiver=stopped\n    db3 executed=u1:1-9",
-			change: abort(agreed), script: "promote: make_primary db2"},
+		{
+			name: "the ledger has agreed on the successor", text: handed + "db1 super_read_only deposed=1s deposed_from=shop\n  db2\n    db3", change: abort(agreed),
+			script: "fence: fence db2\ndecide: record_rejoined db1\ndecide: agree_primary db1\nrestore: unfence db1\nrestore: point_at db3 < db1",
+		},
+		{
+			name: "although nobody told us", text: handed + "db1 super_read_only deposed=1s deposed_from=shop\n  db2\n    db3", change: abort(),
+			script: "fence: fence db2\ndecide: record_rejoined db1\ndecide: agree_primary db1\nrestore: unfence db1\nrestore: point_at db3 < db1",
+		},
+		{
+			name: "the successor is open", text: handed + "db1 super_read_only deposed=1s deposed_from=shop executed=u1:1-9\ndb2 writable executed=u1:1-9\n  db3 executed=u1:1-9", change: abort(agreed),
+			script: "repoint: point_at db1 < db2",
+		},
+		{
+			name: "the successor is open and half cleaned up", text: handed + "db1 super_read_only deposed=1s deposed_from=shop executed=u1:1-9\n  db2 writable executed=u1:1-9 receiver=stopped\n    db3 executed=u1:1-9",
+			change: abort(agreed), script: "promote: make_primary db2",
+		},
 		{name: "whether the successor opened is not known", text: handed + "db1 super_read_only deposed=1s deposed_from=shop\n  db2 partial\n    db3", change: abort(agreed), waits: "whether db2:3306 was opened is not known"},
-		{name: "the successor is down and nobody has anything from it", change: abort(agreed),
+		{
+			name: "the successor is down and nobody has anything from it", change: abort(agreed),
 			text:   handed + "db1 super_read_only deposed=1s deposed_from=shop executed=u1:1-9\n  db2 down executed=u1:1-9\n    db3 executed=u1:1-9 receiver=stopped receiver_since=1h",
-			script: "decide: record_rejoined db1\ndecide: agree_primary db1 < db2\nrestore: unfence db1\nrestore: point_at db3 < db1"},
-		{name: "the successor is down and somebody still receives from it", change: abort(agreed), waits: "db3:3306 still receives from it",
-			text: handed + "db1 super_read_only deposed=1s deposed_from=shop executed=u1:1-9\n  db2 down executed=u1:1-9\n    db3 executed=u1:1-9 heard=0s"},
+			script: "decide: record_rejoined db1\ndecide: agree_primary db1 < db2\nrestore: unfence db1\nrestore: point_at db3 < db1",
+		},
+		{
+			name: "the successor is down and somebody still receives from it", change: abort(agreed), waits: "db3:3306 still receives from it",
+			text: handed + "db1 super_read_only deposed=1s deposed_from=shop executed=u1:1-9\n  db2 down executed=u1:1-9\n    db3 executed=u1:1-9 heard=0s",
+		},
 		{name: "the old primary is out of reach and its replicas hold on to it", text: moved + "db1 down seen=20s\n  db2 heard=0s\n    db3", change: abort(), waits: "db1:3306, which must be open again, is timeout"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

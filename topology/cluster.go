@@ -17,8 +17,7 @@ type component struct {
 // several clusters belongs to one of them, and does not make one of all.
 func components(ids []InstanceID, all map[InstanceID]*Instance) []component {
 	parent := make(map[InstanceID]InstanceID, len(ids))
-	var find func(InstanceID) InstanceID
-	find = func(id InstanceID) InstanceID {
+	find := func(id InstanceID) InstanceID {
 		for parent[id] != id {
 			parent[id] = parent[parent[id]]
 			id = parent[id]

@@ -18,8 +18,10 @@ const (
 // same set a little later.
 var benchSets = []struct{ name, text, later string }{
 	{"1source", benchUUID1 + ":1-123456", benchUUID1 + ":1-123460"},
-	{"3sources", strings.Join([]string{benchUUID1 + ":1-123456", benchUUID2 + ":1-98765432", benchUUID3 + ":1-77"}, ",\n"),
-		strings.Join([]string{benchUUID1 + ":1-123456", benchUUID2 + ":1-98765499", benchUUID3 + ":1-77"}, ",\n")},
+	{
+		"3sources", strings.Join([]string{benchUUID1 + ":1-123456", benchUUID2 + ":1-98765432", benchUUID3 + ":1-77"}, ",\n"),
+		strings.Join([]string{benchUUID1 + ":1-123456", benchUUID2 + ":1-98765499", benchUUID3 + ":1-77"}, ",\n"),
+	},
 	{"50intervals", benchIntervals(50), benchIntervals(51)},
 	{"mariadb", "0-1-123456,1-7-99", "0-1-123460,1-7-99"},
 }

@@ -107,7 +107,7 @@ func findWord[T any](words []phrase[T], t token) (int, error) {
 			}
 		case w.key == t.key:
 			if !t.hasValue && !w.bare {
-				return 0, fmt.Errorf("%q needs a value: %s=...", t.text, w.key)
+				return 0, fmt.Errorf("%q needs a value, as in %s=VALUE", t.text, w.key)
 			}
 			return n, nil
 		}
@@ -142,12 +142,14 @@ func unknownWord(t token, known []string) error {
 // The kinds of words.
 
 func textWord[T any](key string, at func(T) *string) phrase[T] {
-	return phrase[T]{key: key,
+	return phrase[T]{
+		key:  key,
 		show: func(t T) (string, bool) { return orNone(*at(t)), true },
 		read: func(t T, v string) error {
 			*at(t) = noneIsEmpty(v)
 			return nil
-		}}
+		},
+	}
 }
 
 func orNone(v string) string {
@@ -165,7 +167,8 @@ func noneIsEmpty(v string) string {
 }
 
 func numberWord[T any, N ~int | ~uint32 | ~uint64](key string, at func(T) *N) phrase[T] {
-	return phrase[T]{key: key,
+	return phrase[T]{
+		key:  key,
 		show: func(t T) (string, bool) { return fmt.Sprint(*at(t)), true },
 		read: func(t T, v string) error {
 			n, err := strconv.ParseUint(v, 10, 64)
@@ -174,31 +177,37 @@ func numberWord[T any, N ~int | ~uint32 | ~uint64](key string, at func(T) *N) ph
 			}
 			*at(t) = N(n)
 			return nil
-		}}
+		},
+	}
 }
 
 func durationWord[T any](key string, at func(T) *time.Duration) phrase[T] {
-	return phrase[T]{key: key,
+	return phrase[T]{
+		key:  key,
 		show: func(t T) (string, bool) { return showDuration(*at(t)), true },
 		read: func(t T, v string) (err error) {
 			*at(t), err = readDuration(v)
 			return err
-		}}
+		},
+	}
 }
 
 // ageWord says how long before now something happened.
 func ageWord[T any](key string, now func(T) time.Time, at func(T) *time.Time) phrase[T] {
-	return phrase[T]{key: key,
+	return phrase[T]{
+		key:  key,
 		show: func(t T) (string, bool) { return showAge(now(t), *at(t)), true },
 		read: func(t T, v string) (err error) {
 			*at(t), err = readAge(now(t), v)
 			return err
-		}}
+		},
+	}
 }
 
 // untilWord says how long after now something ends.
 func untilWord[T any](key string, now func(T) time.Time, at func(T) *time.Time) phrase[T] {
-	return phrase[T]{key: key,
+	return phrase[T]{
+		key: key,
 		show: func(t T) (string, bool) {
 			if at(t).IsZero() {
 				return "never", true
@@ -214,12 +223,14 @@ func untilWord[T any](key string, now func(T) time.Time, at func(T) *time.Time) 
 				*at(t) = now(t).Add(d)
 			}
 			return err
-		}}
+		},
+	}
 }
 
 // flagWord is two bare words, one of which is the default.
 func flagWord[T any](yes, no string, at func(T) *bool) phrase[T] {
-	return phrase[T]{values: []string{yes, no},
+	return phrase[T]{
+		values: []string{yes, no},
 		show: func(t T) (string, bool) {
 			if *at(t) {
 				return yes, true
@@ -229,7 +240,8 @@ func flagWord[T any](yes, no string, at func(T) *bool) phrase[T] {
 		read: func(t T, v string) error {
 			*at(t) = v == yes
 			return nil
-		}}
+		},
+	}
 }
 
 // codec is what GTID sets, coordinates and the closed sets of words have in common.
@@ -240,7 +252,8 @@ type codec[V any] interface {
 }
 
 func codecWord[T any, V any, P codec[V]](key string, values []string, at func(T) *V) phrase[T] {
-	return phrase[T]{key: key, values: values,
+	return phrase[T]{
+		key: key, values: values,
 		show: func(t T) (string, bool) { return P(at(t)).String(), true },
 		read: func(t T, v string) error {
 			if err := P(at(t)).UnmarshalText([]byte(v)); err != nil {
@@ -250,49 +263,59 @@ func codecWord[T any, V any, P codec[V]](key string, values []string, at func(T)
 				return err
 			}
 			return nil
-		}}
+		},
+	}
 }
 
 func gtidWord[T any](key string, at func(T) *GTIDSet) phrase[T] {
-	return phrase[T]{key: key,
+	return phrase[T]{
+		key:  key,
 		show: func(t T) (string, bool) { return orNone(shortUUIDs(at(t).String())), true },
 		read: func(t T, v string) (err error) {
 			*at(t), err = ParseGTIDSet(longUUIDs(noneIsEmpty(v)))
 			return err
-		}}
+		},
+	}
 }
 
 func placeWord[T any](key string, at func(T) *Coordinates) phrase[T] {
-	return phrase[T]{key: key,
+	return phrase[T]{
+		key:  key,
 		show: func(t T) (string, bool) { return orNone(at(t).String()), true },
 		read: func(t T, v string) (err error) {
 			*at(t), err = ParseCoordinates(noneIsEmpty(v))
 			return err
-		}}
+		},
+	}
 }
 
 func uuidWord[T any](key string, at func(T) *string) phrase[T] {
-	return phrase[T]{key: key,
+	return phrase[T]{
+		key:  key,
 		show: func(t T) (string, bool) { return orNone(shortUUIDs(*at(t))), true },
 		read: func(t T, v string) error {
 			*at(t) = longUUIDs(noneIsEmpty(v))
 			return nil
-		}}
+		},
+	}
 }
 
 func idWord[T any](key string, at func(T) *InstanceID) phrase[T] {
-	return phrase[T]{key: key,
+	return phrase[T]{
+		key:  key,
 		show: func(t T) (string, bool) { return orNone(string(*at(t))), true },
 		read: func(t T, v string) (err error) {
 			if *at(t) = ""; v != "none" {
 				*at(t), err = readID(v)
 			}
 			return err
-		}}
+		},
+	}
 }
 
 func idsWord[T any](key string, at func(T) *[]InstanceID) phrase[T] {
-	return phrase[T]{key: key,
+	return phrase[T]{
+		key: key,
 		show: func(t T) (string, bool) {
 			ids := make([]string, len(*at(t)))
 			for n, id := range *at(t) {
@@ -313,5 +336,6 @@ func idsWord[T any](key string, at func(T) *[]InstanceID) phrase[T] {
 				*at(t) = append(*at(t), id)
 			}
 			return nil
-		}}
+		},
+	}
 }

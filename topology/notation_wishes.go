@@ -14,7 +14,8 @@ var wishWords = []phrase[*server]{
 	codecWord[*server, PromotionRule]("promotion", promotionNames, func(s *server) *PromotionRule { return &s.promotion }),
 	holdWord("downtime", func(s *server) **Hold { return &s.downtime }),
 	holdWord("maintenance", func(s *server) **Hold { return &s.maintenance }),
-	{key: "deposed", bare: true,
+	{
+		key: "deposed", bare: true,
 		show: func(s *server) (string, bool) {
 			if s.deposed == nil {
 				return "", false
@@ -25,8 +26,10 @@ var wishWords = []phrase[*server]{
 			since, err := readAge(s.at, orZero(v))
 			s.deposed = &Deposed{Cluster: s.heading, Since: since}
 			return err
-		}},
-	{key: "deposed_from",
+		},
+	},
+	{
+		key: "deposed_from",
 		show: func(s *server) (string, bool) {
 			if s.deposed == nil {
 				return "", false
@@ -39,17 +42,21 @@ var wishWords = []phrase[*server]{
 			}
 			s.deposed.Cluster = noneIsEmpty(v)
 			return nil
-		}},
-	{values: []string{"fenced"},
-		show: func(s *server) (string, bool) { return "fenced", s.deposed != nil && s.deposed.Fenced },
-		read: func(s *server, v string) error {
+		},
+	},
+	{
+		values: []string{"fenced"},
+		show:   func(s *server) (string, bool) { return "fenced", s.deposed != nil && s.deposed.Fenced },
+		read: func(s *server, _ string) error {
 			if s.deposed == nil {
 				return errors.New("it is not deposed: say deposed too")
 			}
 			s.deposed.Fenced = true
 			return nil
-		}},
-	{key: "quarantined", bare: true,
+		},
+	},
+	{
+		key: "quarantined", bare: true,
 		show: func(s *server) (string, bool) {
 			if s.quarantined == nil {
 				return "", false
@@ -59,8 +66,10 @@ var wishWords = []phrase[*server]{
 		read: func(s *server, v string) error {
 			s.quarantined = &Quarantine{Reason: v, Since: s.at}
 			return nil
-		}},
-	{key: "quarantined_gtids",
+		},
+	},
+	{
+		key: "quarantined_gtids",
 		show: func(s *server) (string, bool) {
 			if s.quarantined == nil || s.quarantined.GTIDs.IsEmpty() {
 				return "", false
@@ -73,7 +82,8 @@ var wishWords = []phrase[*server]{
 			}
 			s.quarantined.GTIDs, err = ParseGTIDSet(longUUIDs(v))
 			return err
-		}},
+		},
+	},
 }
 
 // bareZero and orZero let a word stand alone for "just now".
@@ -93,7 +103,8 @@ func orZero(age string) string {
 
 // holdWord is a downtime or a maintenance of an instance: alone without an end, or with the time that is left.
 func holdWord(key string, at func(s *server) **Hold) phrase[*server] {
-	return phrase[*server]{key: key, bare: true,
+	return phrase[*server]{
+		key: key, bare: true,
 		show: func(s *server) (string, bool) {
 			h := *at(s)
 			switch {
@@ -113,7 +124,8 @@ func holdWord(key string, at func(s *server) **Hold) phrase[*server] {
 			d, err := readDuration(v)
 			h.Until = s.at.Add(d)
 			return err
-		}}
+		},
+	}
 }
 
 // link is one channel of a line.
@@ -136,6 +148,7 @@ var linkWords = []phrase[*link]{
 			l.c.ReceiverSince = seen.Add(-time.Hour)
 		case ReceiverConnecting, ReceiverStopped:
 			l.c.ReceiverSince = seen.Add(-3 * time.Second)
+		case ReceiverUnknown: // nor is it known since when
 		}
 	}),
 	ageWord("heard", linkNow, func(l *link) *time.Time { return &l.c.HeardAt }).or(func(l *link) {
@@ -152,7 +165,8 @@ var linkWords = []phrase[*link]{
 	gtidWord("retrieved", func(l *link) *GTIDSet { return &l.c.Retrieved }),
 	placeWord("read", func(l *link) *Coordinates { return &l.c.Read }),
 	placeWord("applied", func(l *link) *Coordinates { return &l.c.Applied }),
-	{key: "lag",
+	{
+		key:    "lag",
 		preset: func(l *link) { l.c.LagKnown = l.c.Receiver == ReceiverConnected && l.c.Applier == ApplierRunning },
 		show: func(l *link) (string, bool) {
 			if !l.c.LagKnown {
@@ -165,7 +179,8 @@ var linkWords = []phrase[*link]{
 				l.c.Lag, err = readDuration(v)
 			}
 			return err
-		}},
+		},
+	},
 	durationWord("delay", func(l *link) *time.Duration { return &l.c.Delay }),
 	flagWord("filtered", "unfiltered", func(l *link) *bool { return &l.c.Filtered }),
 	durationWord("heartbeat", func(l *link) *time.Duration { return &l.c.Heartbeat }),
@@ -250,7 +265,8 @@ type voting struct {
 }
 
 var voteWords = []phrase[*voting]{
-	{values: []string{"up", "down", "partial", "saturated", "denied", "refused", "timeout", "unknown"},
+	{
+		values: []string{"up", "down", "partial", "saturated", "denied", "refused", "timeout", "unknown"},
 		show: func(v *voting) (string, bool) {
 			if v.v.Reach == ReachTimeout && v.v.Failures >= 2 {
 				return "down", true
@@ -263,7 +279,8 @@ var voteWords = []phrase[*voting]{
 				return nil
 			}
 			return v.v.Reach.UnmarshalText([]byte(text))
-		}},
+		},
+	},
 	numberWord("failures", func(v *voting) *int { return &v.v.Failures }).or(func(v *voting) {
 		if v.v.Reach.Unreachable() && v.v.Failures == 0 {
 			v.v.Failures = 1
@@ -281,12 +298,14 @@ type heading struct {
 }
 
 var headWords = []phrase[*heading]{
-	{values: []string{"named"},
-		show: func(h *heading) (string, bool) { return "named", h.named },
+	{
+		values: []string{"named"},
+		show:   func(h *heading) (string, bool) { return "named", h.named },
 		read: func(h *heading, _ string) error {
 			h.named = true
 			return nil
-		}},
+		},
+	},
 	textWord("alias", func(h *heading) *string { return &h.kept.Alias }),
 	idWord("primary", func(h *heading) *InstanceID { return &h.kept.Primary }),
 	uuidWord("primary_uuid", func(h *heading) *string { return &h.kept.PrimaryUUID }),

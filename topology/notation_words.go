@@ -38,7 +38,8 @@ func aboutFacts(words []phrase[*server]) []phrase[*server] {
 }
 
 var reachWords = []phrase[*server]{
-	{values: []string{"up", "down", "partial", "saturated", "denied", "refused", "timeout", "unknown"},
+	{
+		values: []string{"up", "down", "partial", "saturated", "denied", "refused", "timeout", "unknown"},
 		preset: func(s *server) { s.o.Reach = ReachUp },
 		show: func(s *server) (string, bool) {
 			if s.o.Reach == ReachTimeout && s.o.Failures >= 2 {
@@ -52,7 +53,8 @@ var reachWords = []phrase[*server]{
 				return nil
 			}
 			return s.o.Reach.UnmarshalText([]byte(v))
-		}},
+		},
+	},
 	numberWord("failures", func(s *server) *int { return &s.o.Failures }).or(func(s *server) {
 		if s.o.Reach.Unreachable() && s.o.Failures == 0 {
 			s.o.Failures = 1
@@ -79,7 +81,8 @@ var reachWords = []phrase[*server]{
 			s.o.FailingSince = s.at.Add(-time.Second)
 		}
 	}),
-	{key: "sentinel_fell", bare: true,
+	{
+		key: "sentinel_fell", bare: true,
 		show: func(s *server) (string, bool) {
 			switch at := s.o.SentinelFell; {
 			case at.IsZero():
@@ -98,7 +101,8 @@ var reachWords = []phrase[*server]{
 			}
 			s.o.SentinelFell, err = readAge(s.at, v)
 			return err
-		}},
+		},
+	},
 	ageWord("seen", now, func(s *server) *time.Time { return &s.o.Facts.At }).or(func(s *server) {
 		switch {
 		case s.o.Reach == ReachUp:
@@ -112,13 +116,15 @@ var reachWords = []phrase[*server]{
 }
 
 var identityWords = []phrase[*server]{
-	{key: "version",
+	{
+		key:    "version",
 		preset: func(s *server) { s.o.Facts.Version = Version{Flavor: FlavorMySQL, Major: 9, Minor: 7, Patch: 4} },
 		show:   func(s *server) (string, bool) { return showVersion(s.o.Facts.Version), true },
 		read: func(s *server, v string) (err error) {
 			s.o.Facts.Version, err = readVersion(v)
 			return err
-		}},
+		},
+	},
 	numberWord("server_id", func(s *server) *uint32 { return &s.o.Facts.ServerID }).
 		or(func(s *server) { s.o.Facts.ServerID = madeUpID(s.o.Instance) }),
 	uuidWord("uuid", func(s *server) *string { return &s.o.Facts.ServerUUID }).or(func(s *server) {
@@ -165,7 +171,8 @@ func readVersion(text string) (Version, error) {
 }
 
 var settingWords = []phrase[*server]{
-	{values: []string{"read_only", "super_read_only", "writable"},
+	{
+		values: []string{"read_only", "super_read_only", "writable"},
 		preset: func(s *server) { s.o.Facts.ReadOnly = s.follows },
 		show: func(s *server) (string, bool) {
 			switch f := &s.o.Facts; {
@@ -179,7 +186,8 @@ var settingWords = []phrase[*server]{
 		read: func(s *server, v string) error {
 			s.o.Facts.ReadOnly, s.o.Facts.SuperReadOnly = v != "writable", v == "super_read_only"
 			return nil
-		}},
+		},
+	},
 	flagWord("log_bin", "no_log_bin", func(s *server) *bool { return &s.o.Facts.LogBin }).
 		or(func(s *server) { s.o.Facts.LogBin = true }),
 	flagWord("log_replica_updates", "no_log_replica_updates", func(s *server) *bool { return &s.o.Facts.LogReplicaUpdates }).
@@ -194,20 +202,23 @@ var settingWords = []phrase[*server]{
 	durationWord("net_timeout", func(s *server) *time.Duration { return &s.o.Facts.ReplicaNetTimeout }).
 		or(func(s *server) { s.o.Facts.ReplicaNetTimeout = time.Minute }),
 	idsWord("connected", func(s *server) *[]InstanceID { return &s.o.Facts.Replicas }),
-	{key: "missing_grants",
+	{
+		key:  "missing_grants",
 		show: func(s *server) (string, bool) { return orNone(strings.Join(s.o.Facts.MissingGrants, "; ")), true },
 		read: func(s *server, v string) error {
 			if s.o.Facts.MissingGrants = nil; v != "none" && v != "" {
 				s.o.Facts.MissingGrants = strings.Split(v, "; ")
 			}
 			return nil
-		}},
+		},
+	},
 }
 
 // semiState is how one side of semi-synchronous replication is written.
 func semiState(key string, at func(s *server) (installed, enabled, active *bool)) phrase[*server] {
 	values := []string{"none", "off", "fallen", "on"}
-	return phrase[*server]{key: key, values: values,
+	return phrase[*server]{
+		key: key, values: values,
 		show: func(s *server) (string, bool) {
 			installed, enabled, active := at(s)
 			switch {
@@ -228,7 +239,8 @@ func semiState(key string, at func(s *server) (installed, enabled, active *bool)
 				return nil
 			}
 			return fmt.Errorf("want one of %s; did you mean %q?", strings.Join(values, ", "), nearest(v, values))
-		}}
+		},
+	}
 }
 
 var semiSyncWords = []phrase[*server]{

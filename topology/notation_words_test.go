@@ -152,7 +152,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a pause", "pause fleat", `line 1: "fleat" cannot be paused; did you mean "fleet"?`},
 		{"a vote", "vote n2 db1 dwn", `line 1: "dwn" is not a word here; did you mean "down"?`},
 		{"a flavour", "db1 version=8.0.1/perkona", `"perkona" is no flavour of servers; did you mean "percona"?`},
-		{"no value", "db1 since", `line 1: db1:3306: "since" needs a value: since=...`},
+		{"no value", "db1 since", `line 1: db1:3306: "since" needs a value, as in since=VALUE`},
 		{"a number", "db1 failures=many", `"failures=many": want a number`},
 		{"a number too large", "db1 server_id=4294967296", `want a number, not negative and not too large`},
 		{"a duration", "db1 down since=40", `"since=40": want a duration such as 500ms, 40s or 1h30m`},

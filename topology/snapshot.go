@@ -245,12 +245,14 @@ func (s *Snapshot) Testimony(replica *Instance) Testimony {
 		return TestimonyUnknown
 	}
 	c := replica.Facts.DefaultChannel()
-	if c == nil || c.Receiver == ReceiverUnknown {
+	if c == nil {
 		return TestimonyUnknown
 	}
 	source := replica.source
 	broken := connectionErrors[c.ReceiverErrno]
 	switch c.Receiver {
+	case ReceiverUnknown:
+		return TestimonyUnknown
 	case ReceiverConnected:
 		if s.receives(replica, c, source) {
 			return TestimonyReceives
@@ -288,8 +290,9 @@ func (s *Snapshot) CutOff(replica *Instance) bool {
 		return broken || c.ReceiverErrno == 0 && s.At.Sub(c.ReceiverSince) >= s.Patience.LostAfter
 	case ReceiverStopped:
 		return broken
+	default:
+		return false
 	}
-	return false
 }
 
 // receives reports whether a connected receiver has heard from its source recently enough. While the source fails to answer us, recently is

@@ -111,7 +111,7 @@ func privileges(flavor Flavor) []string {
 	var out []string
 	for _, grant := range Grants(flavor, "x") {
 		list, on, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(grant, "GRANT "), " TO x"), " ON ")
-		for _, privilege := range strings.Split(list, ", ") {
+		for privilege := range strings.SplitSeq(list, ", ") {
 			out = append(out, privilege+" ON "+on)
 		}
 	}

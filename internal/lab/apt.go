@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -98,10 +99,8 @@ func hasWord(osRelease, id string) bool {
 		if key != "ID" && key != "ID_LIKE" {
 			continue
 		}
-		for _, word := range strings.Fields(strings.Trim(value, `"'`)) {
-			if word == id {
-				return true
-			}
+		if slices.Contains(strings.Fields(strings.Trim(value, `"'`)), id) {
+			return true
 		}
 	}
 	return false

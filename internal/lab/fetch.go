@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -26,20 +27,26 @@ type packageSet struct {
 }
 
 func mysqlPackages() packageSet {
-	return packageSet{name: "mysql", suite: "sid", size: "about 75 MB",
-		packages: []string{"mysql-server-core", "mysql-client-core"}}
+	return packageSet{
+		name: "mysql", suite: "sid", size: "about 75 MB",
+		packages: []string{"mysql-server-core", "mysql-client-core"},
+	}
 }
 
 func mariadbPackages() packageSet {
-	return packageSet{name: "mariadb", suite: "bookworm", size: "about 30 MB",
-		packages: []string{"mariadb-server-core"}}
+	return packageSet{
+		name: "mariadb", suite: "bookworm", size: "about 30 MB",
+		packages: []string{"mariadb-server-core"},
+	}
 }
 
 func prometheusPackages() packageSet {
-	return packageSet{name: "prometheus", suite: "bookworm", size: "about 60 MB",
+	return packageSet{
+		name: "prometheus", suite: "bookworm", size: "about 60 MB",
 		packages: []string{"prometheus", "prometheus-alertmanager"},
 		fixed:    []string{"usr/bin/prometheus", "usr/bin/prometheus-alertmanager"},
-		data:     "/usr/share/prometheus"}
+		data:     "/usr/share/prometheus",
+	}
 }
 
 // fetch returns the root of an unpacked set. Whoever comes first downloads it;
@@ -61,7 +68,7 @@ func (l *Lab) fetch(ctx context.Context, set packageSet) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("fetch %s: %w", set.name, err)
 	}
-	defer lock.unlock()
+	defer func() { _ = lock.unlock() }()
 	if isDir(root) {
 		return root, nil
 	}
@@ -127,11 +134,11 @@ func (l *Lab) download(ctx context.Context, apt aptSource, set packageSet, dir s
 	} {
 		options = append(options, "-o", o)
 	}
-	update := append(options[:len(options):len(options)], "update")
+	update := append(slices.Clip(options), "update")
 	if err := l.apt(ctx, update); err != nil {
 		return err
 	}
-	install := append(options[:len(options):len(options)], "install", "--yes", "--no-install-recommends", "--download-only")
+	install := append(slices.Clip(options), "install", "--yes", "--no-install-recommends", "--download-only")
 	return l.apt(ctx, append(install, set.packages...))
 }
 

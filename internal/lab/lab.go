@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 )
 
@@ -121,8 +122,8 @@ func (l *Lab) close() error {
 	l.mu.Unlock()
 
 	var errs []error
-	for i := len(closers) - 1; i >= 0; i-- {
-		errs = append(errs, closers[i]())
+	for _, closer := range slices.Backward(closers) {
+		errs = append(errs, closer())
 	}
 	l.spawner.close()
 	l.ports.close()
@@ -176,12 +177,12 @@ func makeRunDir(ctx context.Context, cache, parent string) (string, *fileLock, e
 	if err != nil {
 		return "", nil, fmt.Errorf("lab directory: %w", err)
 	}
-	defer guard.unlock()
+	defer func() { _ = guard.unlock() }()
 	left, _ := filepath.Glob(filepath.Join(parent, "lab-*"))
 	for _, dir := range left {
 		if lock, err := tryLockFile(filepath.Join(dir, "lock")); err == nil {
 			os.RemoveAll(dir)
-			lock.unlock()
+			_ = lock.unlock()
 		}
 	}
 	dir, err := os.MkdirTemp(parent, "lab-")

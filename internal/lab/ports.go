@@ -47,7 +47,7 @@ func (p *ports) next() (int, error) {
 			return 0, fmt.Errorf("reserve port: %w", err)
 		}
 		if !portFree(port) {
-			lock.unlock()
+			_ = lock.unlock()
 			continue
 		}
 		p.locks = append(p.locks, lock)
@@ -60,7 +60,7 @@ func (p *ports) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, lock := range p.locks {
-		lock.unlock()
+		_ = lock.unlock()
 	}
 	p.locks, p.closed = nil, true
 }

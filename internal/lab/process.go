@@ -82,7 +82,7 @@ func (s *spawner) run(ctx context.Context, cmd *exec.Cmd) (string, error) {
 	case <-p.gone:
 	case <-ctx.Done():
 		// The whole group: what cmd started must not go on without it.
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		<-p.gone
 		return out.String(), ctx.Err()
 	}
@@ -130,14 +130,14 @@ func (p *process) wait(ctx context.Context) error {
 
 // destroy ends the process whatever state it is in; a stopped one too.
 func (p *process) destroy() {
-	p.signal(syscall.SIGKILL)
+	_ = p.signal(syscall.SIGKILL)
 	<-p.gone
 }
 
 // stop asks the process to end, and waits until it has.
 func (p *process) stop(ctx context.Context) error {
 	// A stopped process would sleep through the request.
-	p.signal(syscall.SIGCONT)
+	_ = p.signal(syscall.SIGCONT)
 	if err := p.signal(syscall.SIGTERM); err != nil && !errors.Is(err, errNotRunning) {
 		return err
 	}

@@ -45,28 +45,38 @@ type programKind struct {
 // Older MySQL servers spell replication in other words (8.0.26 brought
 // rpl_semi_sync_source_enabled); older MariaDB servers lack grants used here.
 func mysqldKind() programKind {
-	return programKind{name: "mysqld", env: "BATON_LAB_MYSQLD", binaries: []string{"mysqld"},
-		inRoot: "usr/sbin/mysqld", packages: mysqlPackages(), oldest: version{8, 0, 26}}
+	return programKind{
+		name: "mysqld", env: "BATON_LAB_MYSQLD", binaries: []string{"mysqld"},
+		inRoot: "usr/sbin/mysqld", packages: mysqlPackages(), oldest: version{8, 0, 26},
+	}
 }
 
 func mariadbdKind() programKind {
-	return programKind{name: "mariadbd", env: "BATON_LAB_MARIADBD", binaries: []string{"mariadbd", "mysqld"},
-		inRoot: "usr/sbin/mariadbd", packages: mariadbPackages(), oldest: version{10, 5, 2}, mariadb: true}
+	return programKind{
+		name: "mariadbd", env: "BATON_LAB_MARIADBD", binaries: []string{"mariadbd", "mysqld"},
+		inRoot: "usr/sbin/mariadbd", packages: mariadbPackages(), oldest: version{10, 5, 2}, mariadb: true,
+	}
 }
 
 func prometheusKind() programKind {
-	return programKind{name: "prometheus", env: "BATON_LAB_PROMETHEUS", binaries: []string{"prometheus"},
-		inRoot: "usr/bin/prometheus", packages: prometheusPackages(), oldest: version{2, 40, 0}}
+	return programKind{
+		name: "prometheus", env: "BATON_LAB_PROMETHEUS", binaries: []string{"prometheus"},
+		inRoot: "usr/bin/prometheus", packages: prometheusPackages(), oldest: version{2, 40, 0},
+	}
 }
 
 func promtoolKind() programKind {
-	return programKind{name: "promtool", env: "BATON_LAB_PROMTOOL", binaries: []string{"promtool"},
-		inRoot: "usr/bin/promtool", packages: prometheusPackages(), oldest: version{2, 40, 0}}
+	return programKind{
+		name: "promtool", env: "BATON_LAB_PROMTOOL", binaries: []string{"promtool"},
+		inRoot: "usr/bin/promtool", packages: prometheusPackages(), oldest: version{2, 40, 0},
+	}
 }
 
 func alertmanagerKind() programKind {
-	return programKind{name: "alertmanager", env: "BATON_LAB_ALERTMANAGER", binaries: []string{"alertmanager", "prometheus-alertmanager"},
-		inRoot: "usr/bin/prometheus-alertmanager", packages: prometheusPackages(), oldest: version{0, 22, 0}}
+	return programKind{
+		name: "alertmanager", env: "BATON_LAB_ALERTMANAGER", binaries: []string{"alertmanager", "prometheus-alertmanager"},
+		inRoot: "usr/bin/prometheus-alertmanager", packages: prometheusPackages(), oldest: version{0, 22, 0},
+	}
 }
 
 // find returns a program of the kind: the one the environment names, or an

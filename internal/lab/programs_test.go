@@ -124,8 +124,7 @@ func TestWhereNothingCanBeFetchedTheErrorSaysWhatToInstall(t *testing.T) {
 		t.Skip("this machine has a Prometheus outside of PATH")
 	}
 	_, err = l.find(t.Context(), prometheusKind())
-	var missing *MissingError
-	if !errors.As(err, &missing) {
+	if _, ok := errors.AsType[*MissingError](err); !ok {
 		t.Fatalf("error %v, want a MissingError", err)
 	}
 	for _, want := range []string{"prometheus", "BATON_LAB_PROMETHEUS"} {

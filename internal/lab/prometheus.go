@@ -171,7 +171,7 @@ func (s *Service) ready(ctx context.Context) error {
 	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	return poll(ctx, func() (bool, error) {
 		if !s.proc.running() {
-			return false, fmt.Errorf("it ended (%v): %s", s.proc.err, s.Log())
+			return false, fmt.Errorf("it ended (%v): %s", s.proc.err, s.Log()) //nolint:errorlint // %w cannot print the nil of one that ended well
 		}
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL()+"/-/ready", nil)
 		if err != nil {
@@ -179,9 +179,9 @@ func (s *Service) ready(ctx context.Context) error {
 		}
 		resp, err := client.Do(req)
 		if err != nil {
-			return false, nil
+			return false, nil //nolint:nilerr // not yet: poll asks again
 		}
-		io.Copy(io.Discard, resp.Body)
+		_, _ = io.Copy(io.Discard, resp.Body)
 		resp.Body.Close()
 		return resp.StatusCode == http.StatusOK, nil
 	})

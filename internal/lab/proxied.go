@@ -80,7 +80,7 @@ func (c *proxied) pump(w way, src, dst *net.TCPConn) {
 		}
 		switch {
 		case errors.Is(p.err, io.EOF):
-			dst.CloseWrite()
+			_ = dst.CloseWrite()
 			return
 		case p.err != nil:
 			c.abort()
@@ -164,7 +164,7 @@ func (c *proxied) abort() {
 	defer c.mu.Unlock()
 	for _, conn := range []*net.TCPConn{c.client, c.target} {
 		if conn != nil {
-			conn.SetLinger(0)
+			_ = conn.SetLinger(0)
 			conn.Close()
 		}
 	}

@@ -158,8 +158,9 @@ func (d Direction) ways() []way {
 		return []way{to}
 	case FromTarget:
 		return []way{from}
+	default:
+		return []way{to, from}
 	}
-	return []way{to, from}
 }
 
 func (l *Link) change(edit func(*fault)) {

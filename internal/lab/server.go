@@ -196,7 +196,7 @@ func (s *Server) ready(ctx context.Context) error {
 	p := s.process()
 	err := poll(ctx, func() (bool, error) {
 		if !p.running() {
-			return false, fmt.Errorf("it ended (%v): %s", p.err, s.Log())
+			return false, fmt.Errorf("it ended (%v): %s", p.err, s.Log()) //nolint:errorlint // %w cannot print the nil of one that ended well
 		}
 		attempt, cancel := context.WithTimeout(ctx, 2*time.Second)
 		defer cancel()

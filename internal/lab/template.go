@@ -32,7 +32,7 @@ func (l *Lab) template(ctx context.Context, flavor Flavor, p *program) (string, 
 	if err != nil {
 		return "", fmt.Errorf("template: %w", err)
 	}
-	defer lock.unlock()
+	defer func() { _ = lock.unlock() }()
 	if isDir(dir) {
 		return dir, nil
 	}

@@ -86,7 +86,7 @@ func (t *Topology) Addrs() []string {
 func (t *Topology) Close() error {
 	var errs []error
 	for _, s := range t.Servers {
-		s.Kill()
+		_ = s.Kill()
 	}
 	for _, s := range t.Servers {
 		errs = append(errs, s.destroy(), os.RemoveAll(s.dir))

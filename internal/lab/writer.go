@@ -201,7 +201,7 @@ func (w *Writer) probe(ctx context.Context, server int, l *line) {
 	for ctx.Err() == nil {
 		wait, changed := w.calm()
 		if wait > 0 {
-			l.connect(ctx)
+			_ = l.connect(ctx)
 			timer := time.NewTimer(wait)
 			select {
 			case <-changed:

@@ -151,8 +151,10 @@ func TestClaim(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			w := &Writer{current: test.current, chosen: test.chosen, acked: test.acked, silent: test.silent,
-				changed: make(chan struct{}), opts: WriterOptions{Patience: time.Minute}}
+			w := &Writer{
+				current: test.current, chosen: test.chosen, acked: test.acked, silent: test.silent,
+				changed: make(chan struct{}), opts: WriterOptions{Patience: time.Minute},
+			}
 			w.claim(test.claimer)
 			if w.current != test.want {
 				t.Errorf("the current server is %d, want %d", w.current, test.want)

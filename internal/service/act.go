@@ -166,6 +166,7 @@ func (l *leader) consider(ctx context.Context, snap *topology.Snapshot, f analys
 	goal := remediation.Goal{
 		Kind: f.Recovery, Rule: f.Rule, Failed: f.Instance, Trigger: remediation.TriggerFinding, By: "baton", Reason: f.Sentence,
 	}.Remember(snap)
+	goal = l.recoveries.recall(goal)
 	if isTest(f.Recovery) {
 		l.test(ctx, goal, snap.At)
 		return

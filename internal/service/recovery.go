@@ -128,6 +128,23 @@ func (r *recoveries) name(ctx context.Context, cluster string) error {
 	return nil
 }
 
+// recall fills in what an earlier attempt knew of a primary that this process has never seen alive: it may have started after the death.
+func (r *recoveries) recall(goal remediation.Goal) remediation.Goal {
+	if !goal.LastSeen.IsZero() {
+		return goal
+	}
+	for _, past := range r.ledger.State().RecoveriesOf(goal.Cluster) {
+		var before remediation.Goal
+		if past.Instance != string(goal.Failed) || json.Unmarshal(past.Evidence, &before) != nil || before.LastSeen.IsZero() {
+			continue
+		}
+		goal.LastPosition, goal.LastSeen, goal.PrimaryUUID, goal.SemiSyncWait = before.LastPosition, before.LastSeen, before.PrimaryUUID, before.SemiSyncWait
+		goal.DataCenter, goal.Region = before.DataCenter, before.Region
+		return goal
+	}
+	return goal
+}
+
 // goals returns the goals of the recoveries that the ledger has open, as far as they have come.
 func (r *recoveries) goals() []remediation.Goal {
 	var goals []remediation.Goal

@@ -53,6 +53,7 @@ type Service struct {
 	leader     *leader
 	recoveries *recoveries
 	suspected  chan []topology.InstanceID
+	keep       chan struct{} // what is known of a source that begins to fail is saved before anything can happen to this process
 	handler    http.Handler
 	reloads    *reloadMetrics
 }
@@ -62,7 +63,7 @@ func New(opts Options) (*Service, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{opts: opts, logger: opts.Logger, registry: prometheus.NewRegistry(), suspected: make(chan []topology.InstanceID, 16)}
+	s := &Service{opts: opts, logger: opts.Logger, registry: prometheus.NewRegistry(), suspected: make(chan []topology.InstanceID, 16), keep: make(chan struct{}, 1)}
 	s.file.Store(opts.Config)
 	for _, part := range []func() error{s.listen, s.openLedger, s.buildObservers, s.buildActor, s.buildLoop, s.buildAPI} {
 		if err := part(); err != nil {
@@ -154,6 +155,10 @@ func (s *Service) related(id topology.InstanceID) []topology.InstanceID {
 	i := s.engine.newest.Load().snapshot.Instance(id)
 	if i == nil {
 		return nil
+	}
+	select {
+	case s.keep <- struct{}{}:
+	default:
 	}
 	select {
 	case s.suspected <- i.Direct: // whoever may be promoted in a moment gets its connection now
@@ -324,6 +329,7 @@ func (s *Service) saveCache(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-tick.C:
+		case <-s.keep:
 		}
 		if err := s.cache.Save(s.cacheFile()); err != nil {
 			s.logger.Warn("observations could not be saved", "component", "service", "err", err)

@@ -82,7 +82,7 @@ func (s *Service) plan(ctx context.Context, goal remediation.Goal) (remediation.
 	if err != nil {
 		return goal, remediation.Plan{}, err
 	}
-	goal = goal.Remember(snap)
+	goal = s.recoveries.recall(goal.Remember(snap))
 	plan, err := remediation.Make(goal, snap, s.policyFor(goal.Cluster, goal.Kind))
 	return goal, plan, err
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/batondb/baton/remediation"
 	"github.com/batondb/baton/topology"
@@ -161,7 +162,7 @@ func (f *Fleet) Close(res remediation.Result) {
 	open := f.ledger.intents.Open[name]
 	delete(f.ledger.intents.Open, name)
 	past := f.ledger.intents.Past[name]
-	f.ledger.intents.Past[name] = append(past[:len(past):len(past)], topology.PastRecovery{
+	f.ledger.intents.Past[name] = append(slices.Clip(past), topology.PastRecovery{
 		ID: open.ID, Kind: open.Kind, Outcome: res.Outcome, Failed: open.Failed, Successor: res.Goal.Successor, Closed: f.at,
 	})
 }

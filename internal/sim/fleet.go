@@ -3,7 +3,6 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 
@@ -212,15 +211,3 @@ func (s set) remove(t int) {
 		s[t>>6] &^= 1 << (t & 63)
 	}
 }
-
-// contains reports whether every transaction of other is in the set.
-func (s set) contains(other set) bool {
-	for n, w := range other {
-		if n >= len(s) && w != 0 || n < len(s) && w&^s[n] != 0 {
-			return false
-		}
-	}
-	return true
-}
-
-func (s set) clone() set { return slices.Clone(s) }

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/batondb/baton/remediation"
@@ -166,33 +167,34 @@ func (f *Fleet) Shape() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	in := &f.ledger.intents
-	out := "agreed " + string(in.Clusters[f.options.Cluster].Primary)
+	var out strings.Builder
+	out.WriteString("agreed " + string(in.Clusters[f.options.Cluster].Primary))
 	for _, s := range f.servers {
-		out += fmt.Sprintf("; %s", s.ID)
+		fmt.Fprintf(&out, "; %s", s.ID)
 		if !s.alive {
-			out += " dead"
+			out.WriteString(" dead")
 		}
 		if s.source != "" {
-			out += " < " + string(s.source)
+			out.WriteString(" < " + string(s.source))
 			if !s.receiver.on {
-				out += " stopped"
+				out.WriteString(" stopped")
 			}
 		}
 		if s.writable() {
-			out += " open"
+			out.WriteString(" open")
 		}
 		if s.semiSource {
-			out += fmt.Sprintf(" waits for %d", s.waitFor)
+			fmt.Fprintf(&out, " waits for %d", s.waitFor)
 		}
 		if s.semiReplica {
-			out += " acknowledges"
+			out.WriteString(" acknowledges")
 		}
 		if _, ok := in.Deposed[s.ID]; ok {
-			out += " deposed"
+			out.WriteString(" deposed")
 		}
 		if _, ok := in.Quarantined[s.ID]; ok {
-			out += " quarantined"
+			out.WriteString(" quarantined")
 		}
 	}
-	return out
+	return out.String()
 }

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -137,9 +138,9 @@ func (f *Fleet) executedSet(s *server) topology.GTIDSet {
 // gtidsOf writes transactions as the server would: MySQL all of them, MariaDB the last one.
 func (f *Fleet) gtidsOf(have set, s *server) topology.GTIDSet {
 	if s.mariaDB() {
-		for n := len(s.log) - 1; n >= 0; n-- {
-			if have.has(s.log[n]) {
-				return position(f.all[s.log[n]])
+		for _, v := range slices.Backward(s.log) {
+			if have.has(v) {
+				return position(f.all[v])
 			}
 		}
 		return topology.GTIDSet{}

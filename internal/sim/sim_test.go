@@ -97,10 +97,11 @@ func TestSameSeedSameCourse(t *testing.T) {
 		}
 		return b.String()
 	}
-	if course(1) != course(1) {
+	first, again := course(1), course(1)
+	if first != again {
 		t.Error("one seed has two courses")
 	}
-	if course(1) == course(2) {
+	if first == course(2) {
 		t.Error("two seeds have one course")
 	}
 }
