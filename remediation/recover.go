@@ -57,13 +57,18 @@ func Recover(ctx context.Context, r Recovery) Result {
 	run := &run{Recovery: r, attempts: make(map[attempt]int), text: goalHolds}
 	run.Goal.Excluded, run.Goal.Lost = cloneOrNew(r.Goal.Excluded), cloneOrNew(r.Goal.Lost)
 	defer run.endWait()
+	defer func() {
+		if run.endDoubt != nil {
+			run.endDoubt()
+		}
+	}()
 	for rounds := 0; rounds < maxRounds; {
 		res, ended := run.round(ctx)
 		if ended {
 			res.Goal = run.Goal
 			return res
 		}
-		if run.waiting == nil { // rounds that only look again are bounded by patience
+		if run.waiting == nil && (run.doubt == nil || run.doubt.Err() != nil) { // rounds that only look again are bounded by patience
 			rounds++
 		}
 		if rounds == maxRounds/2 && !run.Goal.Abort { // going in circles: what is left of the rounds is for putting things back
@@ -97,6 +102,8 @@ type run struct {
 	waiting  context.Context // ends when waiting has lasted long enough; nil while nothing is waited for
 	stop     context.CancelFunc
 	patient  bool
+	doubt    context.Context // ends when a refusal has waited long enough for those who did not answer; nil before it does
+	endDoubt context.CancelFunc
 }
 
 // round looks, plans and acts once. It reports whether the recovery has ended.
@@ -115,6 +122,8 @@ func (r *run) round(ctx context.Context) (Result, bool) {
 	}
 	r.takeUp(plan)
 	switch {
+	case err != nil && r.undecided(ctx, snap):
+		return Result{}, false
 	case err != nil:
 		return r.refused(err)
 	case plan.Complete:
@@ -126,6 +135,33 @@ func (r *run) round(ctx context.Context) (Result, bool) {
 	r.endWait()
 	r.changed = true
 	return r.learn(ctx, plan, r.execute(ctx, plan))
+}
+
+// doubtPatience is how long a refusal waits for a replica that failed to answer just now: on a busy machine it answers the next time, and what is
+// refused without it may be allowed with it.
+const doubtPatience = 3 * time.Second
+
+// undecided reports whether a failover that is refused should be looked at again, because a replica is neither up nor down.
+func (r *run) undecided(ctx context.Context, snap *topology.Snapshot) bool {
+	if r.Goal.Kind != analysis.RecoveryFailover || !r.Goal.Opened || r.Goal.Abort || r.Goal.Successor != "" {
+		return false
+	}
+	open := slices.ContainsFunc(r.Goal.Followers, func(id topology.InstanceID) bool {
+		i := snap.Instance(id)
+		_, out := r.Goal.Excluded[id]
+		return i != nil && !out && !i.Up() && !i.Down && !i.Quarantined
+	})
+	if !open {
+		return false
+	}
+	if r.doubt == nil {
+		r.doubt, r.endDoubt = context.WithTimeout(ctx, doubtPatience)
+	}
+	if r.doubt.Err() != nil {
+		return false
+	}
+	rest(ctx, connectPause)
+	return true
 }
 
 // takeUp follows the plan where it knows better how far the recovery has come, and where there is no way back any more.

@@ -29,6 +29,7 @@ type drill struct {
 	fault   time.Time
 	before  map[string]bool // recoveries that were there before the fault
 	stream  []api.Progress
+	asked   bool // the drill itself asked for the recovery
 }
 
 // Run runs one drill on a fleet that is healthy and reports. The error is for a drill that could not be run; one that ran and did not hold says so
@@ -108,6 +109,7 @@ func (d *drill) strike(ctx context.Context, name string, view api.ClusterView) (
 		req.Instance, req.To = replicas[len(replicas)-1], replicas[0]
 	}
 	d.fault = time.Now()
+	d.asked = true
 	started, err := d.Client.StartRecovery(ctx, req)
 	return started.ID, err
 }
@@ -141,9 +143,11 @@ func (d *drill) follow(ctx context.Context, id string) error {
 			return nil
 		}
 	}
+	aborted := false
 	shown := time.Time{}
 	err := d.Client.Progress(ctx, id, func(p api.Progress) error {
 		d.stream = append(d.stream, p)
+		aborted = p.Outcome == api.OutcomeAborted
 		if p.State == api.StateProgress && p.At.Sub(shown) > time.Second/2 {
 			shown = p.At
 			d.say("  %s: %d of %d transactions applied", p.Phase, p.Sofar, p.Total)
@@ -152,6 +156,12 @@ func (d *drill) follow(ctx context.Context, id string) error {
 	})
 	if err != nil {
 		return err
+	}
+	if aborted && !d.asked {
+		// Nothing was done, because somebody could not be asked just then. Baton tries again by itself.
+		d.say("  put off: %s", d.stream[len(d.stream)-1].Text)
+		d.before[id] = true
+		return d.follow(ctx, "")
 	}
 	return d.read(ctx, id)
 }
