@@ -329,7 +329,8 @@ func (m *maker) repoint(siblings []*topology.Instance, s *topology.Instance, hol
 		if _, lost := m.goal.Lost[r.Instance]; r == s || lost || !r.Up() || r.Quarantined {
 			continue
 		}
-		if ok, _ := r.Facts.Version.MayReplicateFrom(s.Facts.Version); !ok {
+		if ok, why := r.Facts.Version.MayReplicateFrom(s.Facts.Version); !ok {
+			st.Steps = append(st.Steps, m.leave(r, fmt.Sprintf("it cannot follow %s: %s", s.Instance, why))...)
 			continue
 		}
 		// Who already hangs below s by somebody else may have read more from it than we have seen of it.
@@ -341,17 +342,20 @@ func (m *maker) repoint(siblings []*topology.Instance, s *topology.Instance, hol
 			continue
 		}
 		if left := m.stuck(r); left > 0 {
-			if m.goal.Kind != analysis.RecoveryTakeover { // below an old primary that lives it is well
-				st.Steps = append(st.Steps, Step{
-					Action: Quarantine, On: r.Instance, MayFail: true,
-					Why: fmt.Sprintf("moving it would drop %d received transactions that it applies late on purpose", left),
-				})
-			}
+			st.Steps = append(st.Steps, m.leave(r, fmt.Sprintf("moving it would drop %d received transactions that it applies late on purpose", left))...)
 			continue
 		}
 		st.Steps = append(st.Steps, m.pointAt(r, s))
 	}
 	return st
+}
+
+// leave is what becomes of a sibling that cannot be moved: below an old primary that lives it is well where it is, otherwise it is quarantined.
+func (m *maker) leave(r *topology.Instance, why string) []Step {
+	if m.goal.Kind == analysis.RecoveryTakeover {
+		return nil
+	}
+	return []Step{{Action: Quarantine, On: r.Instance, Why: why, MayFail: true}}
 }
 
 // stuck counts the received transactions that keep a delayed MariaDB replica where it is: they cannot be applied in time and would be dropped.

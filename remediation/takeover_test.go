@@ -179,6 +179,21 @@ func TestTakeoverAbort(t *testing.T) {
 			script: "decide: record_rejoined db1\ndecide: agree_primary db1 < db2\nrestore: unfence db1\nrestore: point_at db3 < db1",
 		},
 		{
+			name: "the successor is down, and who is below it must not get more", change: abort(agreed),
+			text:   handed + "db1 super_read_only deposed=1s deposed_from=shop executed=u1:1-9\n  db2 down executed=u1:1-9\n    db3 executed=u1:1-9 receiver=connecting receiver_errno=2003",
+			script: "freeze: stop_receiver db3",
+		},
+		{
+			name: "a sibling got something from the successor", change: abort(),
+			text:   moved + "db1 executed=u1:1-9\n  db2 down executed=u1:1-9 deposed=1s\n    db3 executed=u1:1-9,u2:1-2 uuid=u3 receiver=stopped receiver_since=1h",
+			script: "restore: quarantine db3",
+		},
+		{
+			name: "a sibling got it after it was put back", change: abort(),
+			text:   moved + "db1 executed=u1:1-9\n  db2\n  db3 executed=u1:1-9,u2:1-2 uuid=u3",
+			script: "verify: quarantine db3",
+		},
+		{
 			name: "the successor is down and somebody still receives from it", change: abort(agreed), waits: "db3:3306 still receives from it",
 			text: handed + "db1 super_read_only deposed=1s deposed_from=shop executed=u1:1-9\n  db2 down executed=u1:1-9\n    db3 executed=u1:1-9 heard=0s",
 		},
@@ -277,4 +292,21 @@ func TestTakeoverRefusesWhoCannotFollow(t *testing.T) {
 			t.Errorf("%s", w.Shape())
 		}
 	})
+}
+
+func TestGoalRemembers(t *testing.T) {
+	snap := see(t, "cluster shop\ndb1 executed=u1:1-9 uuid=u1 dc=a region=eu semisync_source=on semisync_wait_for=2\n  db2 sync_binlog=100 flush_log=2\n  db3")
+	g := want(snap, analysis.RecoveryTakeover, "db1:3306")
+	if g.Cluster != "shop" || g.LastPosition.Count() != 9 || g.SemiSyncWait != 2 || g.DataCenter != "a" || g.Region != "eu" || g.PrimaryUUID == "" || g.Closed || !g.LastSeen.Equal(snap.At) {
+		t.Errorf("%+v", g)
+	}
+	if len(g.Followers) != 2 || g.Durable["db2:3306"] != (remediation.Durability{SyncBinlog: 100, FlushLogAtTrxCommit: 2}) {
+		t.Errorf("followers %v, durable %v", g.Followers, g.Durable)
+	}
+	if g := want(see(t, "cluster shop\ndb1 super_read_only\n  db2"), analysis.RecoveryTakeover, "db1:3306"); !g.Closed {
+		t.Error("it is closed already")
+	}
+	if g := want(snap, analysis.RecoveryTakeover, "db9:3306"); g.Cluster != "" {
+		t.Errorf("%+v", g)
+	}
 }
