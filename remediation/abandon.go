@@ -2,6 +2,9 @@ package remediation
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/batondb/baton/topology"
 )
@@ -132,10 +135,22 @@ func (m *maker) aheadOfOld() topology.GTIDSet {
 	var ahead topology.GTIDSet
 	for _, r := range m.followers() {
 		if r.Known() {
-			ahead = ahead.Union(r.Facts.Received().Subtract(m.errant(r)))
+			held := r.Facts.Received().Subtract(m.errant(r))
+			ahead = ahead.Union(held.Subtract(m.failed.Facts.Received())).Union(m.writtenElsewhere(held))
 		}
 	}
-	return ahead.Subtract(m.failed.Facts.Received())
+	return ahead
+}
+
+// writtenElsewhere is what somebody other than the old primary wrote last, where that runs MariaDB and does not have it. By its number alone such a
+// transaction looks like one of the old primary's, which may have gone on counting after a restart.
+func (m *maker) writtenElsewhere(held topology.GTIDSet) topology.GTIDSet {
+	if !m.failed.Facts.Version.IsMariaDB() {
+		return topology.GTIDSet{}
+	}
+	own := "-" + strconv.FormatUint(uint64(m.failed.Facts.ServerID), 10)
+	foreign := held.Without(slices.DeleteFunc(held.Sources(), func(source string) bool { return !strings.HasSuffix(source, own) })...)
+	return foreign.SubtractBySource(m.lastKnown().Union(m.failed.Facts.Received()))
 }
 
 // witnesses are the followers out of reach that may have acknowledged writes of a successor that is gone.

@@ -30,6 +30,9 @@ func TestCampaign(t *testing.T) {
 		newSchedule(*oneSeed).run(t, true)
 		return
 	}
+	if testing.Short() {
+		*schedules = min(*schedules, 200)
+	}
 	outcomes := make(map[string]int)
 	for seed := *firstSeed; seed < *firstSeed+uint64(*schedules); seed++ {
 		s := newSchedule(seed)

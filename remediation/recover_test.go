@@ -417,3 +417,26 @@ func TestRecoveryGivesUp(t *testing.T) {
 		}
 	})
 }
+
+// TestReplicaHangsAfterItWasStopped: its last answer is older than the order to stop, and it is not forgotten all the same.
+func TestReplicaHangsAfterItWasStopped(t *testing.T) {
+	inWorld(t, shop(2, sim.Options{Seed: 3, WriteEvery: 5 * time.Millisecond}), func(w *world) {
+		goal := killed(w)
+		w.around = func(a remediation.Actor) remediation.Actor {
+			return remediation.ActorFunc(func(ctx context.Context, s remediation.Step) error {
+				err := a.Do(ctx, s)
+				if s.Action == remediation.StopReceiver && s.On == "db3:3306" {
+					w.Hang("db3:3306")
+					w.Restart("db1:3306")
+				}
+				return err
+			})
+		}
+		if res := w.recover(goal); res.Outcome != remediation.OutcomeAborted {
+			t.Errorf("%s: %s", res.Outcome, res.Text)
+		}
+		w.Wake("db3:3306")
+		w.settle()
+		w.holds(false)
+	})
+}

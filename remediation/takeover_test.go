@@ -310,3 +310,22 @@ func TestGoalRemembers(t *testing.T) {
 		t.Errorf("%+v", g)
 	}
 }
+
+// TestTakeoverSeesAFork: the old primary was restarted open and has counted on. By numbers alone it has all that its successor wrote, and it has not.
+func TestTakeoverSeesAFork(t *testing.T) {
+	for holds, refused := range map[string]bool{"0-2-15": true, "0-1-15": false} {
+		text := strings.NewReplacer(" V ", " version=10.11.6-MariaDB ", "=H", "="+holds).Replace("cluster shop named primary=db2 members=db1,db2,db3\nopen takeover id=r1 failed=db1 since=3s\n" +
+			"db1 writable V server_id=1 deposed=1s deposed_from=shop executed=0-1-20\ndb2 down V server_id=2 executed=0-1-9\n" +
+			"  db3 V executed=H retrieved=H receiver=stopped receiver_since=1h")
+		snap := see(t, text)
+		goal := byOperator(want(snap, analysis.RecoveryTakeover, "db1:3306"))
+		goal.ID, goal.Opened, goal.Abort, goal.Successor, goal.Followers = "r1", true, true, "db2:3306", []topology.InstanceID{"db2:3306", "db3:3306"}
+		_, err := remediation.Make(goal, snap, auto())
+		if refused != (err != nil) {
+			t.Errorf("db3 holds %s: %v", holds, err)
+		}
+		if refused && !strings.Contains(err.Error(), "are not on db1:3306: 0-2-15") {
+			t.Error(err)
+		}
+	}
+}

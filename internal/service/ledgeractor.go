@@ -32,6 +32,9 @@ func (a *ledgerActor) Do(ctx context.Context, step remediation.Step) error {
 	if gone := (ledger.ErrNotFound{}); errors.As(err, &gone) && step.Action != remediation.AgreePrimary {
 		return nil // it was taken back already
 	}
+	if errors.As(err, new(ledger.ErrNotLeader)) {
+		return fmt.Errorf("%w: record %s of %s: %w", remediation.ErrHalted, step.Action, step.On, err)
+	}
 	if err != nil {
 		return fmt.Errorf("record %s of %s: %w", step.Action, step.On, err)
 	}
@@ -69,7 +72,8 @@ func (a *ledgerActor) Done(_ context.Context, step remediation.Step) (bool, erro
 	switch step.Action {
 	case remediation.AgreePrimary:
 		p := s.Primaries[a.goal.Cluster]
-		return p.Instance == on && p.Recovery == a.goal.ID, nil
+		_, deposed := s.Deposed[string(step.Source)]
+		return p.Instance == on && p.Recovery == a.goal.ID && (step.Source == "" || deposed), nil
 	case remediation.Quarantine:
 		_, ok := s.Quarantines[on]
 		return ok, nil
