@@ -156,7 +156,7 @@ type Detection struct {
 
 // Recovery says what Baton may do, and when it must not. It holds for every cluster, except for what an entry of `clusters` says otherwise.
 type Recovery struct {
-	// How far Baton goes by itself: `observe` only finds, `recommend` also shows what it would do, `approve` does it once a person agrees, `auto`
+	// How far Baton goes by itself: `observe` only finds, `recommend` also shows what it would do, `approve` is to do it once a person agrees and is `recommend` in this version, `auto`
 	// does it.
 	Autonomy remediation.Autonomy `yaml:"autonomy"`
 	// After a recovery, no other of the same kind in the same cluster begins by itself for so long, unless the first is acknowledged.

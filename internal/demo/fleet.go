@@ -129,8 +129,7 @@ func (f *Fleet) Serve(ctx context.Context) error {
 		if err != nil {
 			return false, nil //nolint:nilerr // not there yet
 		}
-		named := view.Epoch > 0 || view.Primary != ""
-		return named && view.Status == api.StatusHealthy && view.Up == len(f.Servers.Servers), nil
+		return view.Status == api.StatusHealthy && view.Up == len(f.Servers.Servers), nil
 	})
 }
 

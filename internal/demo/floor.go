@@ -11,8 +11,8 @@ import (
 	"github.com/batondb/baton/internal/lab"
 )
 
-// Floor is what a failover costs somebody who knows everything beforehand and issues the bare statements, in milliseconds from the kill. Nothing
-// can be faster on these servers; what Baton takes beyond it is Baton's.
+// Floor is what a failover costs somebody who knows everything beforehand and issues the bare statements, in milliseconds from the kill. It
+// does one thing after the other; what Baton takes beyond it, where it does not do two at once, is Baton's.
 type Floor struct {
 	SocketsClose float64 `json:"sockets_close_ms"` // the kernel tears the killed server down before its connections end
 	Freeze       float64 `json:"freeze_ms"`        // stop the receivers, at once

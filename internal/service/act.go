@@ -28,15 +28,9 @@ type leader struct {
 	logger     *slog.Logger
 
 	mu       sync.Mutex
-	term     context.Context          // of the present leadership; nil while another leads
-	refusals map[analysis.Key]refusal // the last one of each incident, so that each is told once
+	term     context.Context                       // of the present leadership; nil while another leads
+	refusals map[analysis.Key]remediation.GateName // the last reason of each incident, so that each is told once
 	tested   map[topology.InstanceID]time.Time
-}
-
-type refusal struct {
-	reason remediation.GateName
-	text   string
-	at     time.Time
 }
 
 // testAgain is how long after a test of the links to a silent source the same test may be made again.
@@ -112,7 +106,7 @@ func (l *leader) beginTerm(ctx context.Context) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.term = ctx
-	l.refusals = make(map[analysis.Key]refusal)
+	l.refusals = make(map[analysis.Key]remediation.GateName)
 	l.tested = make(map[topology.InstanceID]time.Time)
 }
 
@@ -126,7 +120,7 @@ func (l *leader) act(ctx context.Context, j *judgement) {
 		case i.State != analysis.Firing || f.Masked() || f.Recovery == analysis.RecoveryNone || l.recoveries.runs(f.Cluster) != "":
 		case l.overtaken(f.Cluster, j.snapshot.At):
 		case !remediation.Plans(f.Recovery):
-			l.refused(f, &remediation.Refusal{Reason: noPlanner, Text: fmt.Sprintf("this version does not carry out %s: a person has to", f.Recovery)}, j.snapshot.At)
+			l.refused(f, &remediation.Refusal{Reason: noPlanner, Text: fmt.Sprintf("this version does not carry out %s: a person has to", f.Recovery)})
 		default:
 			l.consider(ctx, j.snapshot, f)
 		}
@@ -168,12 +162,12 @@ func (l *leader) consider(ctx context.Context, snap *topology.Snapshot, f analys
 	}.Remember(snap)
 	goal = l.recoveries.recall(goal)
 	if isTest(f.Recovery) {
-		l.test(ctx, goal, snap.At)
+		l.test(ctx, f, goal, snap.At)
 		return
 	}
 	plan, err := remediation.Make(goal, snap, l.recoveries.policy(goal.Cluster, goal.Kind))
 	if no, refused := errors.AsType[*remediation.Refusal](err); refused {
-		l.refused(f, no, snap.At)
+		l.refused(f, no)
 		return
 	}
 	if err != nil || plan.Complete || len(plan.Stages) == 0 {
@@ -182,9 +176,9 @@ func (l *leader) consider(ctx context.Context, snap *topology.Snapshot, f analys
 	_, err = l.recoveries.start(ctx, goal, plan)
 	switch paused := (ledger.ErrPaused{}); {
 	case errors.As(err, &paused):
-		l.refused(f, &remediation.Refusal{Reason: remediation.GateAutomation, Text: err.Error()}, snap.At)
+		l.refused(f, &remediation.Refusal{Reason: remediation.GateAutomation, Text: err.Error()})
 	case err != nil && ctx.Err() == nil:
-		l.refused(f, &remediation.Refusal{Reason: notRecorded, Text: err.Error()}, snap.At)
+		l.refused(f, &remediation.Refusal{Reason: notRecorded, Text: err.Error()})
 	}
 }
 
@@ -194,7 +188,7 @@ func isTest(kind analysis.RecoveryKind) bool {
 }
 
 // test lets replicas test their link to a source that does not answer us.
-func (l *leader) test(ctx context.Context, goal remediation.Goal, at time.Time) {
+func (l *leader) test(ctx context.Context, f analysis.Finding, goal remediation.Goal, at time.Time) {
 	l.mu.Lock()
 	last := l.tested[goal.Failed]
 	l.mu.Unlock()
@@ -202,6 +196,10 @@ func (l *leader) test(ctx context.Context, goal remediation.Goal, at time.Time) 
 		return
 	}
 	plan, err := remediation.Make(goal, l.engine.newest.Load().snapshot, l.recoveries.policy(goal.Cluster, goal.Kind))
+	if no, refused := errors.AsType[*remediation.Refusal](err); refused {
+		l.refused(f, no)
+		return
+	}
 	if err != nil || len(plan.Stages) == 0 {
 		return
 	}
@@ -213,12 +211,12 @@ func (l *leader) test(ctx context.Context, goal remediation.Goal, at time.Time) 
 }
 
 // refused records a refusal. The same one is told once, not with every judgement.
-func (l *leader) refused(f analysis.Finding, no *remediation.Refusal, at time.Time) {
+func (l *leader) refused(f analysis.Finding, no *remediation.Refusal) {
 	l.mu.Lock()
 	last, known := l.refusals[f.Key()]
-	l.refusals[f.Key()] = refusal{no.Reason, no.Text, at}
+	l.refusals[f.Key()] = no.Reason
 	l.mu.Unlock()
-	if known && last.reason == no.Reason {
+	if known && last == no.Reason {
 		return
 	}
 	l.metrics.skipped(f.Cluster, f.Rule, string(no.Reason))

@@ -277,8 +277,8 @@ func clip(text string) string {
 	return strings.ToValidUTF8(text[:most], "") + " ..."
 }
 
-// test runs a recovery that only gathers evidence. It changes nothing that would have to be remembered, so the ledger does not open it; it is
-// guarded and logged like every other.
+// test runs a recovery that only gathers evidence. What it stops it starts in the same breath, so the ledger does not open it; it is guarded and
+// logged like every other.
 func (r *recoveries) test(ctx context.Context, goal remediation.Goal) bool {
 	if !r.claim(goal.Cluster, string(goal.Kind)) {
 		return false

@@ -150,7 +150,7 @@ func (s *Service) buildObservers() error {
 	return err
 }
 
-// related names who can testify about an instance: its replicas, and its source.
+// related names who can testify about an instance: its replicas. Their connections are opened, and what is known is saved, ahead of need.
 func (s *Service) related(id topology.InstanceID) []topology.InstanceID {
 	i := s.engine.newest.Load().snapshot.Instance(id)
 	if i == nil {
